@@ -1,0 +1,1 @@
+"""One journal per run folder: events appended, a current row beside them (SQLite, WAL, FULL)."""

@@ -1,0 +1,149 @@
+"""What can happen to a study: frozen values, written once, never changed.
+
+A stage returns events; the engine appends them; `states.TRANSITIONS` says which state follows.
+What an event says about single instances stays in the journal only while the study is in flight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrate.model import Checked, Defect, Evidence, Prepared, StoreOutcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that happened to one study."""
+
+    study_instance_uid: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found(Event):
+    """The crawl saw the study."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned(Event):
+    """The study will be moved; lower `rank` first. `modified_at` goes into Original Attributes."""
+
+    rank: int
+    modified_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Excluded(Event):
+    """The study stays behind, with a reason that somebody can defend."""
+
+    reason: str
+    by: str = "plan"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged(Event):
+    """Some instances are durable, others still missing: the next attempt asks only for those."""
+
+    evidence: tuple[Evidence, ...]
+    missing: int
+    retry_at: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retrieved(Event):
+    """Every instance is durable in the staging area or has a defect."""
+
+    evidence: tuple[Evidence, ...]
+    defects: tuple[Defect, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checksummed(Event):
+    """The staged files are what was received, and belong where the crawl says."""
+
+    defects: tuple[Defect, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Normalized(Event):
+    """What will be sent is fixed: every changed attribute, and the digest after it."""
+
+    prepared: tuple[Prepared, ...]
+    defects: tuple[Defect, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadStarted(Event):
+    """Written before the first byte leaves: from here on an instance may be at the destination."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Uploaded(Event):
+    """Every instance has an answer, or was found at the destination when asked."""
+
+    outcomes: tuple[StoreOutcome, ...]
+    defects: tuple[Defect, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified(Event):
+    """Every instance of the study is at the destination with the content that was sent."""
+
+    checked: tuple[Checked, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentInVain(Event):
+    """The destination does not hold instances that it acknowledged: send those again."""
+
+    missing: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quarantined(Event):
+    """The study needs a person. What could be moved of it was moved and verified."""
+
+    defects: tuple[Defect, ...]
+    checked: tuple[Checked, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed(Event):
+    """An attempt failed for a reason that may pass; it is tried again at `retry_at` (Unix s)."""
+
+    stage: str
+    reason: str
+    retry_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lost(Event):
+    """Staged files are gone or damaged: fetched again."""
+
+    reason: str
+    sop_instance_uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retried(Event):
+    """A person sends a quarantined study round again."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waived(Event):
+    """A person accepts the exception; it stays in the balance as failed."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changed(Event):
+    """The source holds something else than what was moved: the study goes round again."""
+
+    detail: str
+
+
+EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}

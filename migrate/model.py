@@ -1,0 +1,163 @@
+"""The words that everything else speaks: frozen values, no behaviour.
+
+UIDs are strings as received (never normalised). Digests are xxh3_128, 32 hex digits. Times are
+ISO 8601 with an offset. A count that a peer did not return is None, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """Query/Retrieve levels (PS3.4 C.3): the value is IMAGE, not INSTANCE."""
+
+    STUDY = "STUDY"
+    SERIES = "SERIES"
+    IMAGE = "IMAGE"
+
+
+class ExceptionClass(StrEnum):
+    """Why a study or an instance is not simply migrated (DESIGN section 6)."""
+
+    MISSING_AT_SOURCE = "MISSING_AT_SOURCE"
+    OFFLINE = "OFFLINE"
+    READ_ERROR = "READ_ERROR"
+    CORRUPT = "CORRUPT"
+    ILLEGAL_DICOM = "ILLEGAL_DICOM"
+    UID_COLLISION = "UID_COLLISION"
+    UID_DRIFT = "UID_DRIFT"
+    PATIENT_CONFLICT = "PATIENT_CONFLICT"
+    UNMATCHED_ORDER = "UNMATCHED_ORDER"
+    REFUSED_SOP = "REFUSED_SOP"
+    REFUSED_TS = "REFUSED_TS"
+    DEST_COERCED = "DEST_COERCED"
+    COUNT_MISMATCH = "COUNT_MISMATCH"
+    CONTENT_MISMATCH = "CONTENT_MISMATCH"
+    EMPTY_SHELL = "EMPTY_SHELL"
+    DUPLICATE = "DUPLICATE"
+    REJECTED_AT_SOURCE = "REJECTED_AT_SOURCE"
+    EXCLUDED_BY_POLICY = "EXCLUDED_BY_POLICY"
+    REPORT_WITHOUT_IMAGES = "REPORT_WITHOUT_IMAGES"
+    IMAGES_WITHOUT_REPORT = "IMAGES_WITHOUT_REPORT"
+    DELTA_CHANGED = "DELTA_CHANGED"
+    PEER_UNAVAILABLE = "PEER_UNAVAILABLE"
+
+
+class Outcome(StrEnum):
+    """Five outcomes of a comparison of two sides; what could not be proven stands alone."""
+
+    MATCH = "match"
+    MISSING = "missing"
+    EXTRA = "extra"
+    DIFFERS = "differs"
+    UNVERIFIABLE = "unverifiable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceRef:
+    """One instance that the crawl listed (sop_class_uid is None when the source did not say)."""
+
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str | None = None
+    available_transfer_syntax_uid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digests:
+    """What one object's bytes are (standards.md section 7).
+
+    `bulk` is None when the object has no bulk data.
+    """
+
+    wire: str
+    bulk: str | None
+    dataset: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """One instance that was received and is durable in the staging area."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    size_bytes: int
+    wire_xxh3: str
+    bulk_xxh3: str | None
+    dataset_xxh3: str
+    received_at: str
+    attempt: int = 1
+    pixels_xxh3: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One attribute changed by a rule.
+
+    `path` is `ggggeeee`, with `[item].ggggeeee` for each level below (`00400275[0].00080050`).
+    `before` and `after` are text for people (None = absent); bytes that no text can show are hex.
+    `identifying` marks values that belong to `identity_changes` alone.
+    """
+
+    sop_instance_uid: str
+    path: str
+    keyword: str
+    before: str | None
+    after: str | None
+    identifying: bool
+    rule: str
+    pack: str
+    pack_version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """One instance ready to send: the digests of exactly the bytes that will go out."""
+
+    sop_instance_uid: str
+    dataset_xxh3: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreOutcome:
+    """What the destination answered for one instance. `status` None = no answer: unknown.
+
+    Status codes are PS3.4 B.2.3; `refused_context` says no presentation context was accepted.
+    """
+
+    sop_instance_uid: str
+    status: int | None
+    warning: str | None = None
+    error_comment: str | None = None
+    sent_transfer_syntax_uid: str | None = None
+    sent_wire_xxh3: str | None = None
+    sent_at: str = ""
+    refused_context: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """One instance compared with the destination. `differs` lists tag paths, never values."""
+
+    sop_instance_uid: str
+    method: str
+    outcome: Outcome
+    differs: tuple[str, ...] = ()
+    verified_at: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Defect:
+    """One thing wrong with a study or one of its instances (`uid` names which)."""
+
+    exception_class: ExceptionClass
+    level: Level
+    uid: str
+    detail: str

@@ -1,0 +1,147 @@
+"""What a source and a destination must do: the two protocols at the edges.
+
+Kinds live in `sources/` and `destinations/`; stages see only these. Optional abilities are fields
+of `Features`: a stage asks `source.features.counts_instances`, it never asks which class it got.
+Every method may be called again after an error. An error is one of `errors.PeerError` or
+`errors.LocalError`; nothing of a library's own passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from migrate.model import Checked, Evidence, InstanceRef, Level, Prepared, StoreOutcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Features:
+    """What this peer can do, as learnt or configured."""
+
+    c_get: bool | None = None
+    c_move: bool | None = None
+    relational_queries: bool = False
+    counts_instances: bool | None = None
+    storage_commitment: bool | None = None
+    result_cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One C-FIND answer: keyword -> text for every key the peer returned.
+
+    A key that the peer left out is not in `values`; a key it returned empty is "". Several values
+    are joined by a backslash. `raw` holds the bytes of values that the declared character set
+    cannot decode (their text in `values` then has U+FFFD).
+    """
+
+    values: Mapping[str, str]
+    raw: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FindEnd:
+    """How a C-FIND ended (PS3.4 C.4.1.1.4): the final status and how many matches came before."""
+
+    status: int
+    matches: int
+    optional_keys_unsupported: bool = False
+    error_comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyWork:
+    """One study to be moved and what the crawl says it holds."""
+
+    study_instance_uid: str
+    instances: tuple[InstanceRef, ...]
+    attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """What one retrieve brought: only what is durable counts.
+
+    `rejected` are objects that arrived and were not accepted: (sop_instance_uid, exception class
+    name, detail without values). `unasked` counts objects of other studies that were refused.
+    `status` is the peer's final word, which proves nothing.
+    """
+
+    evidence: tuple[Evidence, ...]
+    rejected: tuple[tuple[str, str, str], ...] = ()
+    unasked: int = 0
+    status: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sendable:
+    """One staged instance with the edits that make its new header.
+
+    `edits` maps a top-level tag to the complete value bytes in the object's own transfer syntax,
+    or None to leave the element out.
+    """
+
+    evidence: Evidence
+    path: Path
+    edits: Mapping[int, tuple[str, bytes] | None]
+    prepared: Prepared
+
+
+class Source(Protocol):
+    """Where studies come from."""
+
+    @property
+    def features(self) -> Features:
+        """What this source can do."""
+        ...
+
+    def echo(self) -> None:
+        """Prove that the peer answers. Raises PeerUnavailable or PeerRefused."""
+        ...
+
+    def find(self, level: Level, keys: Mapping[str, str], on_match: Callable[[Match], None]) -> FindEnd:
+        """Ask one query; `on_match` gets each answer as it comes (PS3.4 C.4.1).
+
+        `keys` maps keywords to values; "" asks for the key to be returned.
+        Raises PeerUnavailable when no final status came: then the answers are no result.
+        """
+        ...
+
+    def retrieve(self, work: StudyWork) -> Received:
+        """Bring the instances of `work` into the staging area, durable before they count."""
+        ...
+
+    def close(self) -> None:
+        """Release associations; may be called twice."""
+        ...
+
+
+class Destination(Protocol):
+    """Where studies go."""
+
+    @property
+    def features(self) -> Features:
+        """What this destination can do."""
+        ...
+
+    def echo(self) -> None:
+        """Prove that the peer answers. Raises PeerUnavailable or PeerRefused."""
+        ...
+
+    def store(self, items: Sequence[Sendable]) -> Iterator[StoreOutcome]:
+        """Send each item once, in order; one outcome each, also when the association is lost."""
+        ...
+
+    def holds(self, study_instance_uid: str, series_instance_uids: Iterable[str]) -> set[str]:
+        """The SOP Instance UIDs the destination says it holds for the study (IMAGE level)."""
+        ...
+
+    def read_back(self, study_instance_uid: str, expected: Sequence[Sendable]) -> Iterator[Checked]:
+        """Fetch each expected instance again and compare its content; one result each."""
+        ...
+
+    def close(self) -> None:
+        """Release associations; may be called twice."""
+        ...
