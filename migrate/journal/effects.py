@@ -1,0 +1,160 @@
+"""What each event does to the current rows. One function per event, one line in EFFECTS."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from migrate.journal import events as e
+from migrate.journal import sql
+from migrate.model import Checked, Defect, Evidence, Level, Outcome
+
+Effect = Callable[[sqlite3.Connection, Any, str], None]
+
+
+def _nothing(_db: sqlite3.Connection, _event: e.Event, _at: str) -> None:
+    """The state is all that changes."""
+
+
+def _planned(db: sqlite3.Connection, event: e.Planned, _at: str) -> None:
+    db.execute(sql.SET_PLAN, (event.rank, event.modified_at, event.study_instance_uid))
+
+
+def _excluded(db: sqlite3.Connection, event: e.Excluded, _at: str) -> None:
+    db.execute(sql.SET_EXCEPTION, ("EXCLUDED_BY_POLICY", event.reason, event.study_instance_uid))
+
+
+def _add_evidence(db: sqlite3.Connection, evidence: Iterable[Evidence]) -> None:
+    rows = (
+        (v.study_instance_uid, v.series_instance_uid, v.sop_instance_uid, v.sop_class_uid, v.transfer_syntax_uid)
+        + (v.size_bytes, v.wire_xxh3, v.bulk_xxh3, v.dataset_xxh3, v.received_at, v.attempt)
+        for v in evidence
+    )
+    db.executemany(sql.ADD_INSTANCE, rows)
+
+
+def _add_defects(db: sqlite3.Connection, study_instance_uid: str, defects: Iterable[Defect], at: str) -> None:
+    for d in defects:
+        db.execute(sql.ADD_EXCEPTION, (study_instance_uid, d.level, d.uid, d.exception_class, d.detail, at))
+        if d.level == Level.IMAGE:
+            db.execute(sql.SET_INSTANCE, ("QUARANTINED", study_instance_uid, d.uid))
+
+
+def _staged(db: sqlite3.Connection, event: e.Staged, _at: str) -> None:
+    _add_evidence(db, event.evidence)
+    if event.retry_at:
+        detail = f"{event.missing} instances still missing"
+        db.execute(sql.SET_ATTEMPT, (event.retry_at, detail, event.study_instance_uid))
+
+
+def _retrieved(db: sqlite3.Connection, event: e.Retrieved, at: str) -> None:
+    _add_evidence(db, event.evidence)
+    _add_defects(db, event.study_instance_uid, event.defects, at)
+    db.execute(sql.CLEAR_ATTEMPTS, (event.study_instance_uid,))
+
+
+def _checksummed(db: sqlite3.Connection, event: e.Checksummed, at: str) -> None:
+    _add_defects(db, event.study_instance_uid, event.defects, at)
+
+
+def _normalized(db: sqlite3.Connection, event: e.Normalized, at: str) -> None:
+    for item in event.prepared:
+        changes = json.dumps([asdict(c) for c in item.changes], ensure_ascii=False) if item.changes else None
+        row = (item.dataset_xxh3, changes, event.study_instance_uid, item.sop_instance_uid)
+        db.execute(sql.SET_PREPARED, row)
+    _add_defects(db, event.study_instance_uid, event.defects, at)
+
+
+def _upload_started(db: sqlite3.Connection, event: e.UploadStarted, _at: str) -> None:
+    db.execute(sql.SET_DOUBTFUL, (1, event.study_instance_uid))
+    db.execute(sql.SET_SENDING, (event.study_instance_uid,))
+
+
+def _uploaded(db: sqlite3.Connection, event: e.Uploaded, at: str) -> None:
+    for o in event.outcomes:
+        row = (o.status, o.warning, o.error_comment, o.sent_transfer_syntax_uid, o.sent_wire_xxh3, o.sent_at)
+        db.execute(sql.SET_STORED, ("STORED", *row, event.study_instance_uid, o.sop_instance_uid))
+    _add_defects(db, event.study_instance_uid, event.defects, at)
+    db.execute(sql.CLEAR_ATTEMPTS, (event.study_instance_uid,))
+
+
+def _set_checked(db: sqlite3.Connection, study_instance_uid: str, checked: Iterable[Checked]) -> None:
+    for c in checked:
+        state = "VERIFIED" if c.outcome is Outcome.MATCH else "MISMATCH"
+        differs = json.dumps(c.differs) if c.differs else None
+        row = (state, c.method, c.outcome, differs, c.verified_at, c.detail or None)
+        db.execute(sql.SET_CHECKED, (*row, study_instance_uid, c.sop_instance_uid))
+
+
+def _verified(db: sqlite3.Connection, event: e.Verified, at: str) -> None:
+    _set_checked(db, event.study_instance_uid, event.checked)
+    db.execute(sql.SET_FLUSHED, (0, event.study_instance_uid))
+    db.execute(sql.SET_DOUBTFUL, (0, event.study_instance_uid))
+    db.execute(sql.SET_EXCEPTION, (None, None, event.study_instance_uid))
+    db.execute(sql.DISPOSE, ("fixed", "verified on a later attempt", "migrate", at, event.study_instance_uid))
+
+
+def _quarantined(db: sqlite3.Connection, event: e.Quarantined, at: str) -> None:
+    _set_checked(db, event.study_instance_uid, event.checked)
+    _add_defects(db, event.study_instance_uid, event.defects, at)
+    first = event.defects[0]
+    db.execute(sql.SET_EXCEPTION, (first.exception_class, first.detail, event.study_instance_uid))
+    db.execute(sql.SET_FLUSHED, (0, event.study_instance_uid))
+
+
+def _failed(db: sqlite3.Connection, event: e.Failed, _at: str) -> None:
+    db.execute(sql.SET_ATTEMPT, (event.retry_at, event.reason, event.study_instance_uid))
+
+
+def _lost(db: sqlite3.Connection, event: e.Lost, _at: str) -> None:
+    rows = ((event.study_instance_uid, uid) for uid in event.sop_instance_uids)
+    db.executemany(sql.DROP_INSTANCE, rows)
+
+
+def _sent_in_vain(db: sqlite3.Connection, event: e.SentInVain, _at: str) -> None:
+    db.execute(sql.SET_ATTEMPT, (0.0, f"{event.missing} acknowledged and not held", event.study_instance_uid))
+
+
+def _disposed(disposition: str) -> Effect:
+    def effect(db: sqlite3.Connection, event: e.Retried | e.Waived, at: str) -> None:
+        row = (disposition, event.reason, event.by, at, event.study_instance_uid)
+        db.execute(sql.DISPOSE, row)
+
+    return effect
+
+
+def _retried(db: sqlite3.Connection, event: e.Retried, at: str) -> None:
+    _disposed("retry")(db, event, at)
+    db.execute(sql.NEXT_ROUND, (event.study_instance_uid,))
+    db.execute(sql.CLEAR_ATTEMPTS, (event.study_instance_uid,))
+    db.execute(sql.SET_EXCEPTION, (None, None, event.study_instance_uid))
+    db.execute(sql.DROP_UNVERIFIED, (event.study_instance_uid,))
+
+
+def _changed(db: sqlite3.Connection, event: e.Changed, _at: str) -> None:
+    db.execute(sql.NEXT_ROUND, (event.study_instance_uid,))
+    db.execute(sql.DROP_INSTANCES, (event.study_instance_uid,))
+
+
+EFFECTS: Mapping[type[e.Event], Effect] = {
+    e.Found: _nothing,
+    e.Planned: _planned,
+    e.Excluded: _excluded,
+    e.Staged: _staged,
+    e.Retrieved: _retrieved,
+    e.Checksummed: _checksummed,
+    e.Normalized: _normalized,
+    e.UploadStarted: _upload_started,
+    e.Uploaded: _uploaded,
+    e.Verified: _verified,
+    e.SentInVain: _sent_in_vain,
+    e.Quarantined: _quarantined,
+    e.Failed: _failed,
+    e.Lost: _lost,
+    e.Retried: _retried,
+    e.Waived: _disposed("accepted"),
+    e.Changed: _changed,
+}

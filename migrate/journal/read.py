@@ -1,0 +1,100 @@
+"""Reading a journal while an engine writes it: what reports, notebooks and `status` use.
+
+Every function opens its own read-only connection; a run folder without a journal reads as empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from migrate.errors import FormatTooNew, JournalError
+from migrate.journal import sql
+from migrate.journal.store import FILE_NAME, FORMAT_VERSION, chained
+
+STUDY_COLUMNS = ("study_instance_uid", "state", "exception_class", "detail", "attempts", "updated_at")
+
+
+@contextlib.contextmanager
+def connected(run_folder: Path) -> Iterator[sqlite3.Connection | None]:
+    """A read-only connection, or None when the run folder has no journal yet."""
+    path = run_folder / FILE_NAME
+    if not path.exists():
+        yield None
+        return
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30, isolation_level=None)
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT_VERSION:
+            hint = "use the version of migrate that wrote it, or a newer one"
+            raise FormatTooNew("this journal was written by a newer version", hint, journal=path, format=version)
+        yield db
+    except sqlite3.Error as error:
+        hint = "restore a backup or rebuild it from the manifests"
+        raise JournalError("the journal cannot be read", hint, journal=path, reason=str(error)) from None
+    finally:
+        db.close()
+
+
+def _rows(run_folder: Path, statement: str, *values: object) -> Iterator[dict[str, Any]]:
+    with connected(run_folder) as db:
+        if db is None:
+            return
+        cursor = db.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        for row in cursor:
+            yield dict(zip(names, row, strict=True))
+
+
+def study_states(run_folder: Path) -> Iterator[dict[str, Any]]:
+    """Every study's current row (STUDY_COLUMNS), sorted by UID."""
+    return _rows(run_folder, sql.STUDY_STATES)
+
+
+def states(run_folder: Path) -> dict[str, int]:
+    """State -> number of studies."""
+    return {row["state"]: row["count(*)"] for row in _rows(run_folder, sql.COUNT_STATES)}
+
+
+def classes(run_folder: Path) -> dict[str, int]:
+    """Exception class -> number of quarantined studies."""
+    return {row["exception_class"]: row["count(*)"] for row in _rows(run_folder, sql.COUNT_CLASSES)}
+
+
+def exceptions(run_folder: Path) -> Iterator[dict[str, Any]]:
+    """The register: every exception ever seen, oldest first, with its disposition."""
+    return _rows(run_folder, sql.ALL_EXCEPTIONS)
+
+
+def story(run_folder: Path, study_instance_uid: str) -> list[dict[str, Any]]:
+    """What happened to one study, oldest first: at, kind, payload."""
+    found = _rows(run_folder, sql.STORY, study_instance_uid)
+    return [{**row, "payload": json.loads(row["payload"])} for row in found]
+
+
+def events(run_folder: Path) -> Iterator[dict[str, Any]]:
+    """Every event, oldest first: seq, at, study_instance_uid, kind, payload (dict)."""
+    for row in _rows(run_folder, sql.ALL_EVENTS):
+        yield {**row, "payload": json.loads(row["payload"])}
+
+
+def in_flight_instances(run_folder: Path) -> dict[str, int]:
+    """received, received_bytes, uploaded, uploaded_bytes, verified, verified_bytes not yet in the tables."""
+    names = ("received", "received_bytes", "uploaded", "uploaded_bytes", "verified", "verified_bytes")
+    for row in _rows(run_folder, sql.COUNT_INSTANCES):
+        return dict(zip(names, row.values(), strict=True))
+    return dict.fromkeys(names, 0)
+
+
+def first_broken_link(run_folder: Path) -> int | None:
+    """The `seq` of the first event whose chain does not hold, or None when all hold."""
+    before = ""
+    for row in _rows(run_folder, sql.ALL_EVENTS):
+        before = chained(before, row["at"], row["study_instance_uid"], row["kind"], row["payload"])
+        if before != row["chain"]:
+            return int(row["seq"])
+    return None

@@ -1,0 +1,90 @@
+"""All SQL of the journal, each statement with the reason it exists."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+  seq INTEGER PRIMARY KEY, at TEXT NOT NULL, study_instance_uid TEXT NOT NULL,
+  kind TEXT NOT NULL, payload TEXT NOT NULL, chain TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS events_of_study ON events (study_instance_uid, seq);
+CREATE TABLE IF NOT EXISTS studies (
+  study_instance_uid TEXT PRIMARY KEY, state TEXT NOT NULL, rank INTEGER NOT NULL DEFAULT 0,
+  round INTEGER NOT NULL DEFAULT 1, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0, doubtful INTEGER NOT NULL DEFAULT 0,
+  modified_at TEXT NOT NULL DEFAULT '', exception_class TEXT, detail TEXT,
+  updated_at TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 1) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS studies_by_state ON studies (state, rank);
+CREATE INDEX IF NOT EXISTS studies_to_flush ON studies (flushed) WHERE flushed = 0;
+CREATE TABLE IF NOT EXISTS instances (
+  study_instance_uid TEXT NOT NULL, series_instance_uid TEXT NOT NULL, sop_instance_uid TEXT NOT NULL,
+  sop_class_uid TEXT NOT NULL, transfer_syntax_uid TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+  wire_xxh3 TEXT NOT NULL, bulk_xxh3 TEXT, dataset_xxh3 TEXT NOT NULL, received_at TEXT NOT NULL,
+  attempt INTEGER NOT NULL, state TEXT NOT NULL, sent_dataset_xxh3 TEXT, changes TEXT,
+  status INTEGER, warning TEXT, error_comment TEXT, sent_transfer_syntax_uid TEXT, sent_wire_xxh3 TEXT, sent_at TEXT,
+  method TEXT, outcome TEXT, differs TEXT, verified_at TEXT, detail TEXT,
+  PRIMARY KEY (study_instance_uid, sop_instance_uid, wire_xxh3)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS exceptions (
+  study_instance_uid TEXT NOT NULL, level TEXT NOT NULL, uid TEXT NOT NULL, exception_class TEXT NOT NULL,
+  detail TEXT NOT NULL, first_seen_at TEXT NOT NULL, owner TEXT, due TEXT,
+  disposition TEXT NOT NULL DEFAULT 'open', reason TEXT, by TEXT, at TEXT,
+  PRIMARY KEY (study_instance_uid, uid, exception_class)) STRICT, WITHOUT ROWID;
+"""
+
+# --- meta: the format version, the owner's epoch, the end of the chain
+GET_META = "SELECT value FROM meta WHERE key = ?"
+SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
+# --- events
+ADD_EVENT = "INSERT INTO events (at, study_instance_uid, kind, payload, chain) VALUES (?, ?, ?, ?, ?)"
+ALL_EVENTS = "SELECT seq, at, study_instance_uid, kind, payload, chain FROM events ORDER BY seq"
+STORY = "SELECT at, kind, payload FROM events WHERE study_instance_uid = ? ORDER BY seq"
+
+# --- studies: the current row
+GET_STUDY = "SELECT state FROM studies WHERE study_instance_uid = ?"
+ADD_STUDY = "INSERT INTO studies (study_instance_uid, state, updated_at) VALUES (?, ?, ?)"
+SET_STATE = "UPDATE studies SET state = ?, updated_at = ? WHERE study_instance_uid = ? AND state IS ?"
+NEXT_ROUND = "UPDATE studies SET round = round + 1 WHERE study_instance_uid = ?"
+SET_PLAN = "UPDATE studies SET rank = ?, modified_at = ?, attempts = 0, next_at = 0 WHERE study_instance_uid = ?"
+SET_ATTEMPT = "UPDATE studies SET attempts = attempts + 1, next_at = ?, detail = ? WHERE study_instance_uid = ?"
+CLEAR_ATTEMPTS = "UPDATE studies SET attempts = 0, next_at = 0, detail = NULL WHERE study_instance_uid = ?"
+SET_DOUBTFUL = "UPDATE studies SET doubtful = ? WHERE study_instance_uid = ?"
+SET_EXCEPTION = "UPDATE studies SET exception_class = ?, detail = ? WHERE study_instance_uid = ?"
+SET_FLUSHED = "UPDATE studies SET flushed = ? WHERE study_instance_uid = ?"
+TO_FLUSH = "SELECT study_instance_uid, state FROM studies WHERE flushed = 0 ORDER BY study_instance_uid LIMIT ?"
+READY = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
+  WHERE state = ? AND next_at <= ? ORDER BY rank, study_instance_uid LIMIT ?"""
+WAITING = "SELECT count(*), min(next_at) FROM studies WHERE state = ? AND next_at > ?"
+COUNT_STATES = "SELECT state, count(*) FROM studies GROUP BY state"
+COUNT_CLASSES = "SELECT exception_class, count(*) FROM studies WHERE state = 'QUARANTINED' GROUP BY exception_class"
+STUDY_STATES = """SELECT study_instance_uid, state, exception_class, detail, attempts, updated_at
+  FROM studies ORDER BY study_instance_uid"""
+
+# --- instances, while their study is in flight
+ADD_INSTANCE = """INSERT INTO instances (study_instance_uid, series_instance_uid, sop_instance_uid, sop_class_uid,
+  transfer_syntax_uid, size_bytes, wire_xxh3, bulk_xxh3, dataset_xxh3, received_at, attempt, state)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'STAGED') ON CONFLICT DO NOTHING"""
+INSTANCES = "SELECT * FROM instances WHERE study_instance_uid = ? ORDER BY sop_instance_uid, wire_xxh3"
+INSTANCE_FILES = "SELECT study_instance_uid, sop_instance_uid, wire_xxh3, size_bytes, state FROM instances"
+SET_INSTANCE = "UPDATE instances SET state = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"
+SET_PREPARED = """UPDATE instances SET state = 'READY', sent_dataset_xxh3 = ?, changes = ?
+  WHERE study_instance_uid = ? AND sop_instance_uid = ? AND state <> 'QUARANTINED'"""
+SET_SENDING = "UPDATE instances SET state = 'SENDING' WHERE study_instance_uid = ? AND state = 'READY'"
+SET_STORED = """UPDATE instances SET state = ?, status = ?, warning = ?, error_comment = ?,
+  sent_transfer_syntax_uid = ?, sent_wire_xxh3 = ?, sent_at = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"""
+SET_CHECKED = """UPDATE instances SET state = ?, method = ?, outcome = ?, differs = ?, verified_at = ?, detail = ?
+  WHERE study_instance_uid = ? AND sop_instance_uid = ?"""
+DROP_INSTANCE = "DELETE FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ?"
+DROP_UNVERIFIED = "DELETE FROM instances WHERE study_instance_uid = ? AND state <> 'VERIFIED'"
+DROP_INSTANCES = "DELETE FROM instances WHERE study_instance_uid = ?"
+COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum(status IS NOT NULL), 0),
+  coalesce(sum(CASE WHEN status IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
+  coalesce(sum(CASE WHEN state = 'VERIFIED' THEN size_bytes END), 0)
+  FROM instances JOIN studies USING (study_instance_uid) WHERE NOT (studies.state IN ('VERIFIED', 'QUARANTINED') AND flushed)"""
+
+# --- exceptions: the register; a row is never deleted
+ADD_EXCEPTION = """INSERT INTO exceptions (study_instance_uid, level, uid, exception_class, detail, first_seen_at)
+  VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (study_instance_uid, uid, exception_class)
+  DO UPDATE SET detail = excluded.detail, disposition = 'open'"""
+OPEN_EXCEPTIONS = """SELECT exception_class, level, uid, detail FROM exceptions
+  WHERE study_instance_uid = ? AND disposition = 'open' ORDER BY uid"""
+DISPOSE = """UPDATE exceptions SET disposition = ?, reason = ?, by = ?, at = ?
+  WHERE study_instance_uid = ? AND disposition = 'open'"""
+ALL_EXCEPTIONS = "SELECT * FROM exceptions ORDER BY first_seen_at, study_instance_uid, uid"
