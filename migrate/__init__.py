@@ -1,0 +1,1 @@
+"""Move every study of a legacy PACS into a shared diagnostic imaging repository, and prove it."""

@@ -1,0 +1,1 @@
+"""Tests of `migrate`; real peers on loopback, no patching."""
