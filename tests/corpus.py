@@ -34,7 +34,7 @@ class CorpusObject:
             self.row["ts_uid"] == EXPLICIT_VR_LITTLE_ENDIAN
             and self.row["rest_status"] == "Success"
             and self.row["cstore"] == "0x0000"
-            and not self.row["same_sop_uid_files"].startswith(tuple("23456789"))
+            and self.row["same_sop_uid_files"] == "1.0"
         )
 
 
