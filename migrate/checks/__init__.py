@@ -1,0 +1,1 @@
+"""Reconciliation: do the two sides hold the same, and do the books balance."""

@@ -1,0 +1,200 @@
+"""Everything a report says, as plain values: the sections read this and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+BOOKS = ("migrated", "excluded", "failed", "pending")
+LEVELS = ("STUDY", "SERIES", "IMAGE", "BYTES")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One line of the balance. Empty `year`, `modality` or `facility` means that nobody knows."""
+
+    year: str
+    modality: str
+    facility: str
+    level: str
+    source: int
+    migrated: int
+    excluded: int
+    failed: int
+    pending: int
+
+    @property
+    def balances(self) -> bool:
+        """source = migrated + excluded + failed + pending."""
+        return self.source == self.migrated + self.excluded + self.failed + self.pending
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exceptional:
+    """One study that needs a person, or that stays behind."""
+
+    exception_class: str
+    study_instance_uid: str
+    state: str
+    facility: str
+    detail: str
+    since: str
+    age_days: int
+    accession_number: str | None = None
+    study_date: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """What there is of one kind (a modality, a transfer syntax, a SOP class)."""
+
+    key: str
+    name: str
+    studies: int | None = None
+    series: int | None = None
+    instances: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Axis:
+    """The windows of one crawl axis."""
+
+    axis: str
+    windows: int
+    closed: int
+    capped: int
+    matches: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crawl:
+    """The crawl certificate. `estimate` is (estimate, low, high) or None when none was made."""
+
+    axes: Sequence[Axis] = ()
+    open_windows: Sequence[tuple[str, str, str, str, int | None]] = ()
+    closed: bool = False
+    started_at: str | None = None
+    finished_at: str | None = None
+    studies: int = 0
+    series: int = 0
+    instances: int = 0
+    undated_studies: int = 0
+    estimate: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fidelity:
+    """How instances were proven: (method, outcome) -> instances, and the ones that differ."""
+
+    proofs: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    differing: Sequence[tuple[str, str, str]] = ()
+    more_differing: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changed:
+    """What one rule did to one attribute."""
+
+    rule: str
+    pack: str
+    pack_version: str
+    keyword: str
+    instances: int
+    identifying: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Differences:
+    """The findings of the reconciliation: (level, outcome) -> lines, and the lines themselves."""
+
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    lines: Sequence[tuple[str, str, str, str, str]] = ()
+    more_lines: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flow:
+    """How much had been found, received, sent and verified by then (instances, cumulative)."""
+
+    at: str
+    received: int
+    uploaded: int
+    verified: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """How fast a stage was while it worked: minutes in which it did something."""
+
+    stage: str
+    instances: int
+    size_bytes: int | None
+    active_minutes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digest:
+    """The fingerprint of one table's files."""
+
+    table: str
+    files: int
+    rows: int
+    xxh3: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """One run, as a report sees it. Times are ISO 8601."""
+
+    name: str
+    source: str
+    destination: str
+    generated_at: str
+    balance: Sequence[Entry] = ()
+    states: Mapping[str, int] = field(default_factory=dict)
+    exceptions: Sequence[Exceptional] = ()
+    held: Sequence[Held] = ()
+    syntaxes: Sequence[Held] = ()
+    sop_classes: Sequence[Held] = ()
+    crawl: Crawl = field(default_factory=Crawl)
+    fidelity: Fidelity = field(default_factory=Fidelity)
+    changes: Sequence[Changed] = ()
+    differences: Differences = field(default_factory=Differences)
+    flow: Sequence[Flow] = ()
+    rates: Sequence[Rate] = ()
+    config: Sequence[tuple[str, str]] = ()
+    versions: Sequence[tuple[str, str]] = ()
+    digests: Sequence[Digest] = ()
+    started_at: str | None = None
+    ended_at: str | None = None
+
+    def total(self, level: str) -> Entry:
+        """The sum of the balance at one level."""
+        return summed([entry for entry in self.balance if entry.level == level], level=level)
+
+    @property
+    def balanced(self) -> bool:
+        """There is a balance and every line of it adds up."""
+        return bool(self.balance) and all(entry.balances for entry in self.balance)
+
+    @property
+    def open_exceptions(self) -> list[Exceptional]:
+        """Studies that are not migrated and that nobody chose to leave behind."""
+        return [line for line in self.exceptions if line.state != "EXCLUDED"]
+
+
+def summed(entries: Iterable[Entry], *, level: str, year: str = "", modality: str = "", facility: str = "") -> Entry:
+    """Add balance lines together under one heading."""
+    lines = list(entries)
+    return Entry(
+        level=level,
+        year=year,
+        modality=modality,
+        facility=facility,
+        source=sum(line.source for line in lines),
+        migrated=sum(line.migrated for line in lines),
+        excluded=sum(line.excluded for line in lines),
+        failed=sum(line.failed for line in lines),
+        pending=sum(line.pending for line in lines),
+    )
