@@ -1,0 +1,250 @@
+"""DIMSE messages over one association, for both roles (PS3.7 6.3, PS3.8 Annex E)."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from migrate.errors import PeerError, PeerUnavailable
+from migrate.wire.dimse.bodies import Body
+from migrate.wire.dimse.command import BadCommand, CommandSet, decode, encode
+from migrate.wire.dimse.framing import Fragment
+from migrate.wire.dimse.socket_shell import Buffer, Link
+from migrate.wire.dimse.upper_layer import Aborted, Event, Released, ReleaseRequested
+
+_VALUE_HEADER: Final = struct.Struct(">BxIIBB")
+_COMMAND_PART: Final = 1
+_LAST_PART: Final = 2
+# What we send at most in one P-DATA-TF to a peer that sets no limit or a very large one.
+_LARGEST_SENT_BYTES: Final = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedContext:
+    """One presentation context both sides agreed on."""
+
+    context_id: int
+    abstract_syntax: str
+    transfer_syntax: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One complete DIMSE message; `body` took its data set, if it had one."""
+
+    context: AcceptedContext
+    command: CommandSet
+    body: Body | None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a message to begin (None: for ever) and whom to ask while waiting.
+
+    `limit` is the name of the limit, for the error. `abandon` is asked about once a tick, between
+    messages only.
+    """
+
+    wait_s: float | None
+    limit: str
+    abandon: Callable[[], bool] | None = None
+
+
+OpenBody = Callable[[AcceptedContext, CommandSet], Body]
+
+
+class Dialogue:
+    """Sends and receives whole messages; cuts and joins fragments.
+
+    Args:
+        link: A connection with an established association.
+        contexts: What was agreed, by presentation context id.
+        peer_max_pdu_bytes: What the peer offers to receive; 0 is no limit.
+    """
+
+    def __init__(self, link: Link, contexts: Mapping[int, AcceptedContext], peer_max_pdu_bytes: int) -> None:
+        self.link = link
+        self.contexts = contexts
+        largest = min(peer_max_pdu_bytes or _LARGEST_SENT_BYTES, _LARGEST_SENT_BYTES)
+        # PS3.8 D.1.1: the limit counts from after the PDU header. Even, because some peers insist.
+        self.value_bytes = max(2, (largest - 6) & ~1)
+        self._command_parts = bytearray()
+        self._context: AcceptedContext | None = None
+        self._command: CommandSet | None = None
+        self._body: Body | None = None
+        self._body_bytes = 0
+        self._deadline = 0.0
+        self._asked_at = 0.0
+
+    # ---- receiving
+
+    def next(self, open_body: OpenBody, patience: Patience) -> Message | None:
+        """The next whole message; None when the peer released the association.
+
+        Args:
+            open_body: Called when a command set with a data set has come, before the data set.
+            patience: How long to wait for the message to begin.
+
+        Raises:
+            PeerUnavailable: The association was aborted, lost, or the wait took too long.
+            PeerError: The peer broke the protocol or a limit; the association is aborted.
+        """
+        link = self.link
+        link.touch()
+        try:
+            while True:
+                while link.events:
+                    event = link.events.popleft()
+                    if type(event) is Fragment:
+                        message = self._take(event, open_body)
+                        if message is not None:
+                            return message
+                    elif self._is_end(event):
+                        return None
+                self._wait(patience)
+        except BaseException as error:
+            if self._body is not None:
+                self._body.discard(type(error).__name__)
+                self._body = None
+            raise
+
+    def _take(self, piece: Fragment, open_body: OpenBody) -> Message | None:
+        body = self._body
+        if not piece.is_command:
+            if body is None or self._context is None or piece.context_id != self._context.context_id:
+                self.violate("a data set without its command set")
+            self._body_bytes += len(piece.view)
+            if self._body_bytes > body.limit_bytes:
+                self.violate(f"a data set of more than {body.limit_bytes} bytes")
+            body.write(piece.view)
+            return self._complete() if piece.last else None
+        if body is not None:
+            self.violate("a command set inside a data set")
+        self._command_parts += piece.view
+        if not self._deadline:
+            self._deadline = time.monotonic() + self.link.limits.transfer_s
+        if len(self._command_parts) > self.link.limits.max_command_bytes:
+            self.violate(f"a command set of more than max_command_bytes={self.link.limits.max_command_bytes}")
+        if not piece.last:
+            return None
+        return self._begin(piece.context_id, open_body)
+
+    def _begin(self, context_id: int, open_body: OpenBody) -> Message | None:
+        context = self.contexts.get(context_id)
+        if context is None:
+            self.violate(f"presentation context {context_id} was not accepted")
+        try:
+            self._command = decode(bytes(self._command_parts))
+        except BadCommand as bad:
+            self.violate(str(bad))
+        self._command_parts.clear()
+        self._context = context
+        if not self._command.has_data_set:
+            return self._complete()
+        self._body = open_body(context, self._command)
+        self._body_bytes = 0
+        return None
+
+    def _complete(self) -> Message:
+        assert self._context is not None
+        assert self._command is not None
+        message = Message(self._context, self._command, self._body)
+        self._context = self._command = self._body = None
+        self._deadline = 0.0
+        return message
+
+    def _is_end(self, event: Event) -> bool:
+        if isinstance(event, ReleaseRequested):
+            self.link.layer.release_response()
+            self.link.settle()
+            self.link.close(linger=True)
+            return True
+        if isinstance(event, Released):
+            return True
+        if isinstance(event, Aborted):
+            self.link.close(linger=not event.by_peer)
+            if event.by_peer:
+                raise PeerUnavailable(
+                    "the association was aborted", cause=event.fact, source=event.source, reason=event.reason
+                )
+            raise PeerError("the peer broke the protocol, association aborted", cause=event.fact)
+        return self.violate(f"{type(event).__name__} inside an association")
+
+    def _wait(self, patience: Patience) -> None:
+        link = self.link
+        came = link.pump()
+        now = time.monotonic()
+        if self._deadline and now > self._deadline:
+            self.give_up("a message took too long", "transfer_s")
+        if patience.abandon is not None and not self._deadline and now - self._asked_at >= link.limits.tick_s:
+            self._asked_at = now
+            if patience.abandon():
+                self.give_up("the wait was ended", "abandon")
+        if came:
+            return
+        if self._deadline or link.layer.in_pdu:
+            if link.silent_s > link.limits.stall_s:
+                self.give_up("the peer fell silent in the middle of a message", "stall_s")
+        elif patience.wait_s is not None and link.silent_s > patience.wait_s:
+            self.give_up("no answer in time", patience.limit)
+
+    # ---- ending
+
+    def give_up(self, fact: str, limit: str) -> NoReturn:
+        """Abort as the service user and raise PeerUnavailable."""
+        self.abort()
+        raise PeerUnavailable(fact, limit=limit)
+
+    def violate(self, fact: str) -> NoReturn:
+        """Abort as the service provider because of what the peer sent, and raise PeerError."""
+        for _ in self.link.layer.violated(fact):
+            pass  # the event says what the exception says
+        self.link.settle()
+        self.link.close(linger=True)
+        raise PeerError("the peer broke the protocol, association aborted", cause=fact)
+
+    def abort(self) -> None:
+        """A-ABORT as the service user, then close; does nothing on a closed connection."""
+        if not self.link.closed:
+            self.link.layer.abort()
+            self.link.settle()
+            self.link.close(linger=True)
+
+    # ---- sending
+
+    def send(self, context_id: int, command: CommandSet, data_set: bytes | None = None) -> None:
+        """Send one message whose data set is small.
+
+        Raises:
+            PeerUnavailable: The connection is gone or the peer stopped reading.
+        """
+        parts = self.values(context_id, memoryview(encode(command)), is_command=True, ends=True)
+        if data_set is not None:
+            parts += self.values(context_id, memoryview(data_set), is_command=False, ends=True)
+        self.send_values(parts)
+
+    def send_values(self, parts: list[Buffer]) -> None:
+        """Send buffers made by `values`. Raises PeerUnavailable when the association is gone."""
+        if not self.link.layer.may_send_data() or self.link.closed:
+            raise PeerUnavailable("the association has ended")
+        for at in range(0, len(parts), 512):  # IOV_MAX is 1024
+            self.link.send(*parts[at : at + 512])
+
+    def values(self, context_id: int, view: memoryview, *, is_command: bool, ends: bool) -> list[Buffer]:
+        """Cut `view` into P-DATA-TF PDUs of one value each: headers and slices in turn."""
+        size = self.value_bytes
+        total = len(view)
+        parts: list[Buffer] = []
+        control = _COMMAND_PART if is_command else 0
+        at = 0
+        while True:
+            taken = min(size, total - at)
+            last = ends and at + taken == total
+            header = _VALUE_HEADER.pack(4, taken + 6, taken + 2, context_id, control | (_LAST_PART if last else 0))
+            parts += (header, view[at : at + taken])
+            at += taken
+            if at >= total:
+                return parts
