@@ -1,0 +1,1 @@
+"""What the Standard says: parsing, digests, splicing, names and codes; no network, no run folder."""

@@ -1,0 +1,140 @@
+"""Letting the value of one bulk element pass by, native or in fragments (PS3.5 section 8, A.4)."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from migrate.dicom.dictionary import tag_text
+from migrate.dicom.walk import ITEM, SEQUENCE_DELIMITATION, UNDEFINED, Head, Walker
+
+_HEAD_BYTES: Final = 8
+_PEEK_BYTES: Final = 4
+
+
+class BulkSink(Protocol):
+    """Where bulk bytes go, element after element; the parser keeps none of them."""
+
+    def begin(self, head: Head, *, little_endian: bool) -> None:
+        """The value of an element starts."""
+        ...
+
+    def update(self, view: memoryview) -> None:
+        """The next bytes of the value: without item heads, offset table and padding of pixel data."""
+        ...
+
+    def end(self) -> None:
+        """The value is complete."""
+        ...
+
+
+class NoSink:
+    """Lets bulk bytes fall."""
+
+    def begin(self, head: Head, *, little_endian: bool) -> None:
+        """Nothing to prepare."""
+
+    def update(self, view: memoryview) -> None:
+        """Nothing to keep."""
+
+    def end(self) -> None:
+        """Nothing to finish."""
+
+
+class Passing(Protocol):
+    """A bulk value under way."""
+
+    done: bool
+
+    def feed(self, view: memoryview) -> memoryview:
+        """Take bytes of the value; returns those that come after it or after what could be used at once."""
+        ...
+
+
+class NativePassing:
+    """A value of known length, of which the first `significant` bytes count."""
+
+    def __init__(self, sink: BulkSink, length: int, significant: int) -> None:
+        self._sink = sink
+        self._left = length
+        self._significant = significant
+        self.done = length == 0
+
+    def feed(self, view: memoryview) -> memoryview:
+        """Take bytes of the value; returns those behind it."""
+        taken = min(self._left, len(view))
+        significant = min(taken, self._significant)
+        if significant:
+            self._sink.update(view[:significant])
+        self._significant -= significant
+        self._left -= taken
+        self.done = self._left == 0
+        return view[taken:]
+
+
+class FragmentsPassing:
+    """Fragments up to the sequence delimiter; only their payload counts, and no offset table.
+
+    The first item is the Basic Offset Table when it is empty, or has 32 bit words of which the first is 0
+    (the offset of the first frame). Some writers left the table out: then the first item is payload.
+    """
+
+    def __init__(self, sink: BulkSink, walker: Walker, offset: int, *, little_endian: bool) -> None:
+        self._sink = sink
+        self._walker = walker
+        self._offset = offset
+        self._order = "<" if little_endian else ">"
+        self._little = little_endian
+        self._pending = bytearray()
+        self._needed = _HEAD_BYTES
+        self._count = 0
+        self._left = 0
+        self._counts = True
+        self.done = False
+
+    def feed(self, view: memoryview) -> memoryview:
+        """Take some bytes of the value; returns the rest, to be fed again unless `done`."""
+        taken = min(self._left or self._needed - len(self._pending), len(view))
+        piece = view[:taken]
+        self._offset += taken
+        if self._left:
+            self._left -= taken
+            if self._counts:
+                self._sink.update(piece)
+        else:
+            self._pending += piece
+            if len(self._pending) == self._needed:
+                self._open()
+        return view[taken:]
+
+    def _word(self, start: int, size: int) -> int:
+        return int.from_bytes(self._pending[start : start + size], "little" if self._little else "big")
+
+    def _open(self) -> None:
+        """A whole item head is there, and for the first item the first word of its value."""
+        tag = self._word(0, 2) << 16 | self._word(2, 2)
+        length = self._word(4, 4)
+        if tag == SEQUENCE_DELIMITATION:
+            self.done = True
+            return
+        if tag != ITEM or length == UNDEFINED:
+            self._walker.refuse_at("not a fragment", self._offset - len(self._pending), tag=tag_text(tag))
+        if self._count == 0 and length >= _PEEK_BYTES and self._needed == _HEAD_BYTES:
+            self._needed = _HEAD_BYTES + _PEEK_BYTES
+            return
+        self._start(length, bytes(self._pending[_HEAD_BYTES:]))
+
+    def _start(self, length: int, peeked: bytes) -> None:
+        table = self._count == 0 and length % _PEEK_BYTES == 0 and not any(peeked)
+        if self._count == 0 and not table:
+            self._walker.note("encapsulated data without an offset table")
+        if length & 1:
+            self._walker.note("fragment of odd length")
+        self._counts = not table
+        if peeked and not table:
+            self._sink.update(memoryview(peeked))
+        self._left = length - len(peeked)
+        self._pending.clear()
+        self._needed = _HEAD_BYTES
+        self._count += 1
+        if self._count > self._walker.limits.fragments:
+            self._walker.refuse_at("too many fragments", self._offset, limit=self._walker.limits.fragments)
