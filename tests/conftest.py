@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,6 +36,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
             lines = peer.log().splitlines()
             report.sections.append((f"log of {peer.name}", "\n".join(lines[-LOG_LINES_SHOWN:])))
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_scratch_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What libraries leave in `$TMPDIR` after a kill goes away with the test run's folders."""
+    folder = tmp_path_factory.mktemp("scratch")
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

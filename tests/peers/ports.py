@@ -13,6 +13,7 @@ from typing import IO
 # Below the range that Linux gives to outgoing connections (32768 up), so a client cannot take one in between.
 _RANGE = range(15_000, 31_000)
 _CLAIMS: list[IO[bytes]] = []
+_FOLDER = Path(tempfile.gettempdir()) / f"migrate-test-ports-{os.getuid()}"  # one for all test processes of a user
 
 
 def free_port() -> int:
@@ -21,10 +22,9 @@ def free_port() -> int:
     Raises:
         OSError: No port is left.
     """
-    folder = Path(tempfile.gettempdir()) / f"migrate-test-ports-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
+    _FOLDER.mkdir(exist_ok=True)
     for port in random.sample(_RANGE, len(_RANGE)):
-        if _claimed(folder / str(port)) and _nobody_listens(port):
+        if _claimed(_FOLDER / str(port)) and _nobody_listens(port):
             return port
     message = f"no free port between {_RANGE.start} and {_RANGE.stop}"
     raise OSError(message)

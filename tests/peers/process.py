@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 RUNNING: list[ServerProcess] = []  # what a failing test shows the logs of
 
 
@@ -97,6 +99,14 @@ def accepts_connections(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def listening_addresses(pid: int) -> set[str]:
+    """Addresses, without ports, on which a process and its children listen for TCP connections."""
+    process = psutil.Process(pid)
+    family = [process, *process.children(recursive=True)]
+    sockets = (one for member in family for one in member.net_connections(kind="tcp"))
+    return {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
 
 
 def _tied_to_us() -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.peers import tools
 from tests.peers.dcmtk import Dcmqrscp, Storescp
 from tests.peers.orthanc import Orthanc
 from tests.peers.ports import free_port
-from tests.peers.process import RUNNING, ServerProcess, accepts_connections
+from tests.peers.process import RUNNING, ServerProcess, accepts_connections, listening_addresses
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +153,18 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> 
     server.stop()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_the_addresses_a_server_listens_on_can_be_asked_for(address: str, tmp_path: Path) -> None:
+    port = free_port()
+    command = ["sh", "-c", f"{sys.executable} -m http.server --bind {address} {port} & wait"]
+    server = ServerProcess("web", command, tmp_path, {})
+    try:
+        server.wait_until(lambda: accepts_connections(port))
+        assert listening_addresses(server.pid) == {address}
+    finally:
+        server.kill()
+
+
 def test_free_ports_are_never_given_twice() -> None:
     ports = [free_port() for _ in range(50)]
     assert len(set(ports)) == 50
@@ -171,9 +184,12 @@ def test_a_missing_program_fails_the_build_server_and_skips_elsewhere(
 
 
 def test_files_of_the_tests_are_private(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"")
-    assert path.stat().st_mode & 0o077 == 0
+    with tempfile.NamedTemporaryFile(delete=False) as scratch:
+        left_behind = Path(scratch.name)
+    kept = tmp_path / "file"
+    kept.write_bytes(b"")
+    assert left_behind.is_relative_to(tmp_path.parents[1])
+    assert {path.stat().st_mode & 0o077 for path in (kept, left_behind, tmp_path, left_behind.parent)} == {0}
 
 
 def _gone_within(pid: int, seconds: float) -> bool:
