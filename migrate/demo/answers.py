@@ -81,7 +81,8 @@ class Answerer:
         Raises ClosedInMidAnswer when the orders say so.
         """
         number = self.history.next_query()
-        self.sleep(self.orders.slow_answers_s)
+        if self.orders.slow_answers_s:
+            self.sleep(self.orders.slow_answers_s)
         refused = self._refused(question, number)
         if refused:
             return refused
@@ -135,7 +136,8 @@ class Answerer:
         pending = PENDING_WITH_UNSUPPORTED_KEYS if flagged else PENDING
         sent = 0
         for row in rows:
-            self.sleep(self.orders.slow_rows_s)
+            if self.orders.slow_rows_s:
+                self.sleep(self.orders.slow_rows_s)
             sent += 1
             yield pending, _presented(row, question, shown, self.orders)
         self.history.add_rows(sent)
@@ -173,18 +175,19 @@ def _shown_keys(question: Question, orders: FindMisbehaviours) -> list[str]:
 
 
 def _presented(row: Row, question: Question, shown: list[str], orders: FindMisbehaviours) -> Row:
-    values = {key: row.values.get(key, "") for key in shown if key not in _left_out(row)}
-    values.update(dict.fromkeys((key for key in orders.empty_keys if key in values), ""))
-    raw = {key: row.raw[key] for key in shown if key in row.raw and values.get(key)}
-    values["QueryRetrieveLevel"] = row.values.get("QueryRetrieveLevel") or question.level
-    charset = row.values.get("SpecificCharacterSet", "")
+    value_of = row.values.get
+    if _NO_UID in row.values:
+        shown = [key for key in shown if key not in _UIDS]
+    values = {key: value_of(key, "") for key in shown}
+    for key in orders.empty_keys:
+        if key in values:
+            values[key] = ""
+    raw = {key: row.raw[key] for key in shown if key in row.raw and values[key]} if row.raw else row.raw
+    values["QueryRetrieveLevel"] = value_of("QueryRetrieveLevel", "") or question.level
+    charset = value_of("SpecificCharacterSet", "")
     if charset:
         values["SpecificCharacterSet"] = charset
     return Row(values, raw)
-
-
-def _left_out(row: Row) -> frozenset[str]:
-    return _ABSENT if _NO_UID in row.values else frozenset()
 
 
 # --- alterations: each takes the rows so far and gives the rows as the peer would send them -------
@@ -192,7 +195,7 @@ def _left_out(row: Row) -> frozenset[str]:
 Alteration = Callable[[Iterator[Row], Question, Answerer], Iterator[Row]]
 
 _NO_UID = "_no_uid"
-_ABSENT = frozenset(UNIQUE_KEYS.values()) - {"PatientID"}
+_UIDS = frozenset(UNIQUE_KEYS.values()) - {"PatientID"}
 _INVENTED = "1.2.826.0.1.3680043.8.498.999"
 
 

@@ -95,6 +95,8 @@ class FormulaArchive:
         self.undated = round(plan.studies * plan.undated_share)
         self.dated = plan.studies - self.undated
         self.studies_per_day = _day_counts(plan, self.dated)
+        days = range(len(self.studies_per_day))
+        self.dates = [f"{plan.first_day + timedelta(days=day):%Y%m%d}" for day in days]
         self._starts = [0]
         for count in self.studies_per_day:
             self._starts.append(self._starts[-1] + count)
@@ -247,6 +249,9 @@ class _Study(Mapping[str, str]):
         formula = _STUDY_FORMULAS.get(keyword)
         return formula(self) if formula else default
 
+    def __contains__(self, keyword: object) -> bool:
+        return keyword in _STUDY_FORMULAS
+
     def __iter__(self) -> Iterator[str]:
         return iter(_STUDY_FORMULAS)
 
@@ -292,9 +297,7 @@ class _Study(Mapping[str, str]):
 
     def date(self) -> str:
         day = self.day()
-        if day < 0:
-            return ""
-        return f"{self._archive.plan.first_day + timedelta(days=day):%Y%m%d}"
+        return self._archive.dates[day] if day >= 0 else ""
 
     def time(self) -> str:
         day = self.day()
