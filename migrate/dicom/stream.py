@@ -167,8 +167,6 @@ class Tokenizer:
         frame = Frame(end, bounded=self._closing, explicit=syntax.explicit, little=syntax.little_endian, depth=0)
         pos = 0
         while pos < end:
-            if buffer[pos : pos + 2] == b"\0\0" and self._is_padding(buffer, pos):
-                return pos
             try:
                 head = walker.head(buffer, pos, frame)
                 if is_bulk(head) and not self._holds_items(buffer, head, frame):
@@ -198,10 +196,12 @@ class Tokenizer:
         tag = element.tag
         walker = self._walker
         at = element.offset - walker.base
-        if tag <= self._last:
+        if tag <= self._last and tag:
             if tag in self._elements:
                 walker.refuse("a tag comes twice", at, tag=tag_text(tag))
             walker.note(f"order of tags at {tag_text(tag)}")
+        if tag == 0:
+            walker.refuse("bytes after the last element", at)
         if tag >> 16 < _FIRST_GROUP:
             walker.note(f"group {tag >> 16:04x} inside the data set")
         elif tag >> 16 == ITEM_GROUP:
@@ -210,22 +210,6 @@ class Tokenizer:
         self._elements[tag] = element
         self._last = tag
         self._kept += element.length if element.value is not None else 0
-
-    def _is_padding(self, buffer: bytes, pos: int) -> bool:
-        """Eight zero bytes, or at the end two to seven: no element, some writers fill up with them."""
-        rest = buffer[pos : pos + _HEAD_BYTES]
-        if any(rest) or not self._elements or (len(rest) < _HEAD_BYTES and not self._closing):
-            return False
-        self._walker.note("zero bytes after the last element")
-        self._step = self._padding
-        return True
-
-    def _padding(self, view: memoryview) -> memoryview:
-        """Only zeros may follow the last element."""
-        if any(view):
-            self._walker.refuse("bytes after the last element", 0)
-        self._base += len(view)
-        return _NOTHING
 
     # -- bulk ----------------------------------------------------------------------------------------------
 
