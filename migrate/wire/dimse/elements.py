@@ -18,9 +18,7 @@ UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
-_LONG_VRS: Final = frozenset(
-    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-)
+LONG_VRS: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 
 
 class BadElements(ValueError):
@@ -63,7 +61,7 @@ def elements(value: bytes, syntax: Syntax) -> Iterator[Element]:
     while at < end:
         tag, vr, start, length = _header(value, at, syntax)
         if length == UNDEFINED_LENGTH:
-            at = _undefined_end(value, start, syntax)
+            at = undefined_end(value, start, syntax)
             yield Element(tag, "SQ", value[start : at - 8])
             continue
         at = start + length
@@ -86,7 +84,7 @@ def items(value: bytes, syntax: Syntax) -> Iterator[bytes]:
         if tag != _ITEM:
             raise BadElements("something that is no item inside a sequence")
         if length == UNDEFINED_LENGTH:
-            at = _undefined_end(value, start, syntax)
+            at = undefined_end(value, start, syntax)
             yield value[start : at - 8]
         else:
             at = start + length
@@ -113,14 +111,14 @@ def _header(value: bytes, at: int, syntax: Syntax) -> tuple[int, str, int, int]:
     if not syntax.explicit or group == 0xFFFE:
         return tag, "", at + 8, length
     _, _, vr, short = explicit.unpack_from(value, at)
-    if vr not in _LONG_VRS:
+    if vr not in LONG_VRS:
         return tag, vr.decode("latin-1"), at + 8, short
     if at + 12 > len(value):
         raise BadElements("an element's header is cut off")
     return tag, vr.decode("latin-1"), at + 12, long_length.unpack_from(value, at + 8)[0]
 
 
-def _undefined_end(value: bytes, at: int, syntax: Syntax) -> int:
+def undefined_end(value: bytes, at: int, syntax: Syntax) -> int:
     """Where a value of undefined length that starts at `at` ends, its delimiter included."""
     depth = 1
     while depth:
@@ -148,7 +146,7 @@ def encode_element(tag: int, vr: str, value: bytes, syntax: Syntax) -> bytes:
     if not syntax.explicit or group == 0xFFFE:
         return implicit.pack(group, element, len(value)) + value
     code = vr.encode("ascii")
-    if code in _LONG_VRS:
+    if code in LONG_VRS:
         return explicit.pack(group, element, code, 0) + long_length.pack(len(value)) + value
     return explicit.pack(group, element, code, len(value)) + value
 

@@ -1,0 +1,217 @@
+"""C-FIND identifiers to bytes and back, only the keys that are wanted (PS3.4 C.4.1.1.3)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final, Literal
+
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+
+from migrate.errors import ConfigError, PeerError
+from migrate.model import Level
+from migrate.peers import Match
+from migrate.wire.dimse.charset import Undecodable, decode_text, replaced_text
+from migrate.wire.dimse.elements import (
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    LONG_VRS,
+    UNDEFINED_LENGTH,
+    BadElements,
+    Element,
+    Syntax,
+    elements,
+    encode_element,
+    items,
+    undefined_end,
+    vr_of,
+)
+
+_SPECIFIC_CHARACTER_SET: Final = 0x00080005
+_QUERY_RETRIEVE_LEVEL: Final = 0x00080052
+_DEEPEST: Final = 4
+# VRs whose text is in the declared character set (PS3.5 6.1.2.3); other text is ASCII.
+_DECLARED: Final = frozenset({"SH", "LO", "ST", "LT", "UC", "UT", "PN"})
+_ASCII: Final = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
+_TEXT: Final = _DECLARED | _ASCII
+_SAYS_NOTHING: Final = (b"", b"UN")
+_NUMBERS: Final = {
+    "US": "H",
+    "SS": "h",
+    "UL": "I",
+    "SL": "i",
+    "UV": "Q",
+    "SV": "q",
+    "FL": "f",
+    "FD": "d",
+}
+_Found = list[tuple[str, str, bytes]]
+
+
+def tags_of(keywords: Iterable[str]) -> frozenset[int]:
+    """The tags of `keywords`, for `decode`.
+
+    Raises:
+        ConfigError: A keyword that PS3.6 does not have.
+    """
+    return frozenset(_tag(keyword) for keyword in keywords)
+
+
+def encode(level: Level, keys: Mapping[str, str], transfer_syntax_uid: str = IMPLICIT_VR_LITTLE_ENDIAN) -> bytes:
+    """An identifier as bytes.
+
+    Args:
+        level: Query/Retrieve level.
+        keys: Keyword to value; "" asks for the key to be returned, of a sequence too.
+        transfer_syntax_uid: What the accepted context says.
+
+    Raises:
+        ConfigError: A keyword that PS3.6 does not have, or a value that its VR cannot hold.
+    """
+    syntax = Syntax.of(transfer_syntax_uid)
+    by_tag = {_tag(keyword): value for keyword, value in keys.items()}
+    by_tag[_QUERY_RETRIEVE_LEVEL] = str(level)
+    by_tag.pop(_SPECIFIC_CHARACTER_SET, None)
+    if not all(value.isascii() for value in by_tag.values()):
+        by_tag[_SPECIFIC_CHARACTER_SET] = "ISO_IR 192"
+    return b"".join(_element(tag, value, syntax) for tag, value in sorted(by_tag.items()))
+
+
+def decode(identifier: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) -> Match:
+    """The wanted keys of one C-FIND answer; all others are passed over unread.
+
+    A sequence is returned as "" under its keyword, and its items' values under
+    `Sequence[0].Keyword`.
+
+    Raises:
+        PeerError: The bytes are no data set.
+    """
+    syntax = Syntax.of(transfer_syntax_uid)
+    try:
+        found, charset = _pick(identifier, syntax, _plan(wanted, syntax.order))
+        answer = _Answer(syntax, charset)
+        values = answer.values
+        for keyword, vr, value in found:
+            # The usual case first: ASCII is the same in every set, unless an escape sequence says otherwise.
+            if vr in _TEXT and value.isascii() and b"\x1b" not in value:
+                values[keyword] = value.decode("ascii").rstrip(" \0")
+            else:
+                answer.take(keyword, vr, value)
+    except BadElements as bad:
+        raise PeerError("an answer to C-FIND cannot be read", cause=str(bad)) from None
+    if _SPECIFIC_CHARACTER_SET not in wanted:
+        values.pop("SpecificCharacterSet", None)
+    return Match(values, answer.raw)
+
+
+class _Answer:
+    """Collects the values of one answer."""
+
+    def __init__(self, syntax: Syntax, charset: bytes) -> None:
+        self.values: dict[str, str] = {}
+        self.raw: dict[str, bytes] = {}
+        self._syntax = syntax
+        self._charset = charset
+
+    def take(self, keyword: str, vr: str, value: bytes, depth: int = 1) -> None:
+        """Decode one value of any kind."""
+        if vr == "SQ":
+            self.values[keyword] = ""
+            self._take_items(keyword, value, depth)
+        elif vr in _TEXT:
+            self._take_text(keyword, vr, value)
+        elif vr in _NUMBERS:
+            size = struct.calcsize(_NUMBERS[vr])
+            layout = f"{self._syntax.order}{len(value) // size}{_NUMBERS[vr]}"
+            numbers = struct.unpack_from(layout, value)
+            self.values[keyword] = "\\".join(str(one) for one in numbers)
+        elif vr == "AT":
+            words = struct.unpack_from(f"{self._syntax.order}{len(value) // 4 * 2}H", value)
+            pairs = zip(words[::2], words[1::2], strict=True)
+            self.values[keyword] = "\\".join(f"{group:04X}{element:04X}" for group, element in pairs)
+        else:
+            self.values[keyword] = value.hex()
+
+    def _take_text(self, keyword: str, vr: str, value: bytes) -> None:
+        charset = self._charset if vr in _DECLARED else b""
+        try:
+            text = decode_text(value, charset, is_name=vr == "PN")
+        except Undecodable:
+            text = replaced_text(value, charset)
+            self.raw[keyword] = value
+        self.values[keyword] = text.rstrip(" \0")
+
+    def _take_items(self, keyword: str, value: bytes, depth: int) -> None:
+        if depth > _DEEPEST:
+            return
+        for index, item in enumerate(items(value, self._syntax)):
+            for one in elements(item, self._syntax):
+                name = keyword_for_tag(one.tag)
+                if name:
+                    self.take(f"{keyword}[{index}].{name}", _vr(one), one.value, depth + 1)
+
+
+def _pick(value: bytes, syntax: Syntax, plan: Mapping[bytes, tuple[str, str]]) -> tuple[_Found, bytes]:
+    """The wanted elements as (keyword, VR, value), and the raw (0008,0005)."""
+    found: _Found = []
+    charset = b""
+    byteorder: Literal["little", "big"] = "big" if syntax.order == ">" else "little"
+    at, end = 0, len(value)
+    while at < end:
+        code = value[at + 4 : at + 6] if syntax.explicit else b""
+        if code in LONG_VRS:
+            start = at + 12
+            length = int.from_bytes(value[at + 8 : start], byteorder)
+        else:
+            start = at + 8
+            length = int.from_bytes(value[at + 6 if code else at + 4 : start], byteorder)
+        key = value[at : at + 4]
+        at = start + length
+        is_undefined = length == UNDEFINED_LENGTH
+        if is_undefined:
+            at = undefined_end(value, start, syntax)
+        if at > end:
+            raise BadElements("an element is longer than its data set")
+        known = plan.get(key)
+        if known is not None:
+            raw = value[start : at - 8] if is_undefined else value[start:at]
+            if known[0] == "SpecificCharacterSet":
+                charset = raw
+            found.append((known[0], known[1] if code in _SAYS_NOTHING else code.decode("latin-1"), raw))
+    return found, charset
+
+
+@lru_cache(maxsize=64)
+def _plan(wanted: frozenset[int], order: str) -> dict[bytes, tuple[str, str]]:
+    """The first four bytes of an element -> keyword and the dictionary's VR."""
+    layout = struct.Struct(order + "HH")
+    return {
+        layout.pack(tag >> 16, tag & 0xFFFF): (keyword_for_tag(tag), vr_of(tag))
+        for tag in wanted | {_SPECIFIC_CHARACTER_SET}
+    }
+
+
+def _vr(one: Element) -> str:
+    return one.vr if one.vr not in ("", "UN") else vr_of(one.tag)
+
+
+def _tag(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise ConfigError("no such DICOM keyword", "write it as PS3.6 does", keyword=keyword)
+    return tag
+
+
+def _element(tag: int, value: str, syntax: Syntax) -> bytes:
+    vr = vr_of(tag)
+    if not value:
+        return encode_element(tag, vr, b"", syntax)
+    if vr in _TEXT:
+        raw = value.encode("utf-8" if vr in _DECLARED else "ascii", "replace")
+        pad = b"\0" if vr == "UI" else b" "
+        return encode_element(tag, vr, raw + pad * (len(raw) % 2), syntax)
+    try:
+        raw = b"".join(struct.pack(syntax.order + _NUMBERS[vr], int(one)) for one in value.split("\\"))
+    except (KeyError, ValueError, struct.error):
+        raise ConfigError("a key that cannot have this value", keyword=keyword_for_tag(tag), vr=vr) from None
+    return encode_element(tag, vr, raw, syntax)
