@@ -32,7 +32,6 @@ def modules_of_the_package() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-@pytest.mark.skipif(not (PACKAGE / "cli" / "__init__.py").exists(), reason="needs the command line")
 @pytest.mark.parametrize("arguments", [[], ["--help"]], ids=["import", "help"])
 def test_the_command_line_starts_without_the_slow_libraries(arguments: list[str]) -> None:
     code = "import sys; from migrate.cli import main; sys.argv[1:] and main()"
