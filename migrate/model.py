@@ -1,4 +1,4 @@
-"""The words that everything else speaks: frozen values, no behaviour.
+"""The words that everything else speaks: frozen values, and the clock that stamps them.
 
 UIDs are strings as received (never normalised). Digests are xxh3_128, 32 hex digits. Times are
 ISO 8601 with an offset. A count that a peer did not return is None, never 0.
@@ -7,7 +7,13 @@ ISO 8601 with an offset. A count that a peer did not return is None, never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
+
+
+def now() -> str:
+    """The time for people: ISO 8601 in UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Level(StrEnum):

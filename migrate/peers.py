@@ -8,12 +8,12 @@ Every method may be called again after an error. An error is one of `errors.Peer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from migrate.model import Checked, Evidence, InstanceRef, Level, Prepared, StoreOutcome
+from migrate.model import Checked, Defect, Evidence, InstanceRef, Level, Prepared, StoreOutcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,40 +53,65 @@ class FindEnd:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudyWork:
-    """One study to be moved and what the crawl says it holds."""
+    """One study to be moved and what the crawl says it holds.
+
+    `staged` is what earlier attempts brought: only the rest is asked for. `settle` says that this
+    is the last attempt: what is missing after it has a defect.
+    """
 
     study_instance_uid: str
     instances: tuple[InstanceRef, ...]
-    attempt: int = 1
+    staged: tuple[Evidence, ...] = ()
+    round: int = 1
+    settle: bool = False
+
+    @property
+    def wanted(self) -> tuple[InstanceRef, ...]:
+        """What is listed and not yet staged."""
+        have = {evidence.sop_instance_uid for evidence in self.staged}
+        return tuple(ref for ref in self.instances if ref.sop_instance_uid not in have)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagedStudy:
+    """One study whose instances lie in the staging area. `prepared` is empty before normalize."""
+
+    study_instance_uid: str
+    evidence: tuple[Evidence, ...]
+    prepared: tuple[Prepared, ...] = ()
+    listed: tuple[InstanceRef, ...] = ()
+    modified_at: str = ""
+    facility: str = ""
+    doubtful: bool = False
+    settle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
     """What one retrieve brought: only what is durable counts.
 
-    `rejected` are objects that arrived and were not accepted: (sop_instance_uid, exception class
-    name, detail without values). `unasked` counts objects of other studies that were refused.
-    `status` is the peer's final word, which proves nothing.
+    `defects` are objects that arrived and cannot be trusted. `status` is the peer's final word,
+    which proves nothing.
     """
 
     evidence: tuple[Evidence, ...]
-    rejected: tuple[tuple[str, str, str], ...] = ()
-    unasked: int = 0
+    defects: tuple[Defect, ...] = ()
     status: int | None = None
+    error_comment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sendable:
-    """One staged instance with the edits that make its new header.
+    """One staged instance as it will be sent: new bytes and untouched ranges of the staged file.
 
-    `edits` maps a top-level tag to the complete value bytes in the object's own transfer syntax,
-    or None to leave the element out.
+    `segments` in order make the data set (in its own transfer syntax): bytes, or (offset, length)
+    in the file at `path`.
     """
 
     evidence: Evidence
     path: Path
-    edits: Mapping[int, tuple[str, bytes] | None]
-    prepared: Prepared
+    segments: tuple[bytes | tuple[int, int], ...]
+    dataset_xxh3: str
 
 
 class Source(Protocol):
@@ -130,7 +155,7 @@ class Destination(Protocol):
         """Prove that the peer answers. Raises PeerUnavailable or PeerRefused."""
         ...
 
-    def store(self, items: Sequence[Sendable]) -> Iterator[StoreOutcome]:
+    def store(self, items: Sequence[Sendable]) -> tuple[StoreOutcome, ...]:
         """Send each item once, in order; one outcome each, also when the association is lost."""
         ...
 
@@ -138,7 +163,7 @@ class Destination(Protocol):
         """The SOP Instance UIDs the destination says it holds for the study (IMAGE level)."""
         ...
 
-    def read_back(self, study_instance_uid: str, expected: Sequence[Sendable]) -> Iterator[Checked]:
+    def read_back(self, study_instance_uid: str, expected: Sequence[Sendable]) -> tuple[Checked, ...]:
         """Fetch each expected instance again and compare its content; one result each."""
         ...
 

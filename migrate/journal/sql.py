@@ -51,6 +51,8 @@ SET_FLUSHED = "UPDATE studies SET flushed = ? WHERE study_instance_uid = ?"
 TO_FLUSH = "SELECT study_instance_uid, state FROM studies WHERE flushed = 0 ORDER BY study_instance_uid LIMIT ?"
 READY = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
   WHERE state = ? AND next_at <= ? ORDER BY rank, study_instance_uid LIMIT ?"""
+READY_OF = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
+  WHERE study_instance_uid = ? AND state = ? AND next_at <= ?"""
 WAITING = "SELECT count(*), min(next_at) FROM studies WHERE state = ? AND next_at > ?"
 COUNT_STATES = "SELECT state, count(*) FROM studies GROUP BY state"
 COUNT_CLASSES = "SELECT exception_class, count(*) FROM studies WHERE state = 'QUARANTINED' GROUP BY exception_class"
@@ -74,8 +76,8 @@ SET_CHECKED = """UPDATE instances SET state = ?, method = ?, outcome = ?, differ
 DROP_INSTANCE = "DELETE FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ?"
 DROP_UNVERIFIED = "DELETE FROM instances WHERE study_instance_uid = ? AND state <> 'VERIFIED'"
 DROP_INSTANCES = "DELETE FROM instances WHERE study_instance_uid = ?"
-COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum(status IS NOT NULL), 0),
-  coalesce(sum(CASE WHEN status IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
+COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum(sent_at IS NOT NULL), 0),
+  coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
   coalesce(sum(CASE WHEN state = 'VERIFIED' THEN size_bytes END), 0)
   FROM instances JOIN studies USING (study_instance_uid) WHERE NOT (studies.state IN ('VERIFIED', 'QUARANTINED') AND flushed)"""
 

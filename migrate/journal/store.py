@@ -14,7 +14,6 @@ import socket
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,7 +24,7 @@ from migrate.journal import sql
 from migrate.journal.effects import EFFECTS
 from migrate.journal.events import Event
 from migrate.journal.states import State, follow
-from migrate.model import Defect
+from migrate.model import Defect, now
 
 FILE_NAME = "journal.sqlite"
 FORMAT_VERSION = 1
@@ -41,11 +40,6 @@ class ReadyStudy:
     next_at: float
     doubtful: bool
     modified_at: str
-
-
-def now() -> str:
-    """The time for people, ISO 8601 in UTC with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Journal:
@@ -125,6 +119,11 @@ class Journal:
         """Studies in `state` whose time has come, in the order of the plan."""
         rows = self.db.execute(sql.READY, (state, now_s, limit))
         return [ReadyStudy(uid, rnd, tries, at, bool(doubt), mod) for uid, rnd, tries, at, doubt, mod in rows]
+
+    def ready_of(self, study_instance_uids: Iterable[str], state: State, now_s: float) -> list[ReadyStudy]:
+        """The same for named studies."""
+        rows = [self.db.execute(sql.READY_OF, (uid, state, now_s)).fetchone() for uid in sorted(study_instance_uids)]
+        return [ReadyStudy(*row[:4], bool(row[4]), row[5]) for row in rows if row]
 
     def waiting(self, states: Sequence[State], now_s: float) -> tuple[int, float | None]:
         """How many studies wait for a retry, and the earliest time (Unix s)."""

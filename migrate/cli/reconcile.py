@@ -1,0 +1,55 @@
+"""`migrate reconcile`: both sides side by side, findings and the balance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from migrate.cli.app import Session, app
+from migrate.cli.bars import Bars
+
+DIFFER = 4
+QUARANTINED = 3
+
+
+@app.command()
+def reconcile(
+    ctx: typer.Context,
+    offline: Annotated[bool, typer.Option(help="Use what was verified; do not ask the destination again.")] = False,
+) -> None:
+    """Walk source and destination, write findings and balance."""
+    from migrate.checks.reconcile import Destination, ReconcileOptions
+    from migrate.checks.reconcile import reconcile as walk
+    from migrate.engine.asking import ask_destination
+    from migrate.journal.read import study_states
+
+    session: Session = ctx.obj
+    folder, config = session.folder(), session.config()
+    due = [row["study_instance_uid"] for row in study_states(folder) if row["state"] in DUE]
+    with Bars(quiet=session.quiet) as bars:
+        bars.add("asked", len(due))
+        options = ReconcileOptions()
+        if not offline:
+            held, again = ask_destination(folder, config, due)
+            options = ReconcileOptions(destination=Destination(held=_told(held, bars), holds=again))
+        result = walk(folder, config.run.source, options)
+    session.result(result.to_json())
+    for level, counts in (("studies", result.studies), ("instances", result.instances)):
+        session.tell(f"{level}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    session.tell("findings: " + ", ".join(f"{n:,} {name}" for name, n in result.findings.items()))
+    session.tell("balanced: " + ("yes" if result.balanced else "no"))
+    if not result.balanced or result.unexplained:
+        raise typer.Exit(DIFFER)
+    if result.studies.get("failed"):
+        raise typer.Exit(QUARANTINED)
+
+
+DUE = frozenset({"UPLOADED", "VERIFIED", "QUARANTINED", "CHANGED"})
+
+
+def _told(held: Iterator[tuple[str, set[str]]], bars: Bars) -> Iterator[tuple[str, set[str]]]:
+    for study, uids in held:
+        bars.step("asked")
+        yield study, uids

@@ -1,0 +1,141 @@
+"""`migrate run` and the single stages: retrieve, checksum, normalize, upload, verify."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from migrate.cli.app import Session, app
+from migrate.cli.bars import Bars
+from migrate.errors import MigrateError
+
+QUARANTINED = 3
+
+Only = Annotated[str, typer.Option(help="Study Instance UIDs, joined by commas.")]
+Limit = Annotated[int | None, typer.Option(help="At most so many studies begin.", min=1)]
+Scheduler = Annotated[str | None, typer.Option(help="tcp://host:port of a running Dask cluster.")]
+
+
+@dataclass
+class Watch:
+    """Counts events for the bars and for the result."""
+
+    bars: Bars
+    done: dict[str, int] = field(default_factory=dict)
+    size_bytes: int = 0
+    instances: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def __call__(self, progress: Any) -> None:
+        """One event of the engine."""
+        kind = type(progress.event).__name__
+        self.done[kind] = self.done.get(kind, 0) + 1
+        if kind == "Retrieved":
+            self.instances += len(progress.event.evidence)
+            self.size_bytes += sum(e.size_bytes for e in progress.event.evidence)
+            self.bars.step("retrieved")
+        elif kind in {"Verified", "Quarantined"}:
+            self.bars.step("ended", note=self._note())
+
+    def _note(self) -> str:
+        seconds = max(time.monotonic() - self.began, 0.001)
+        text = f"{self.instances / seconds:.0f} inst/s, {self.size_bytes / seconds / 1e6:.1f} MB/s"
+        return f"{text}, {held} in quarantine" if (held := self.done.get("Quarantined", 0)) else text
+
+
+def execute(session: Session, stages: tuple[str, ...], only: str, limit: int | None, scheduler: str | None) -> None:
+    """Run stages over whatever is ready, show progress, tell the result; exit 3 with quarantined studies."""
+    from migrate.cli.interrupts import stop_on_signals
+    from migrate.engine.run import Request, run
+    from migrate.journal.read import states
+
+    folder, config = session.folder(), session.config()
+    request = Request(
+        run_folder=folder,
+        config=config,
+        stages=stages,
+        only=frozenset(uid.strip() for uid in only.split(",") if uid.strip()),
+        limit=limit,
+        scheduler=scheduler,
+    )
+    before = states(folder)
+    _resuming(session, before)
+    stopped: MigrateError | None = None
+    with Bars(quiet=session.quiet) as bars, stop_on_signals() as stopping:
+        watch = Watch(bars)
+        _bars(bars, before, len(request.only) or limit)
+        try:
+            run(request, watch, stopping)
+        except MigrateError as error:
+            stopped = error
+    after = states(folder)
+    session.result({"states": after, "instances": watch.instances, "bytes": watch.size_bytes, "events": watch.done})
+    session.tell("studies: " + (", ".join(f"{n:,} {state}" for state, n in sorted(after.items())) or "none planned"))
+    if stopped:
+        raise stopped
+    if after.get("QUARANTINED"):
+        session.tell("look at them with: migrate exceptions list")
+        raise typer.Exit(QUARANTINED)
+
+
+def _resuming(session: Session, before: dict[str, int]) -> None:
+    ended = before.get("VERIFIED", 0) + before.get("QUARANTINED", 0)
+    if ended:
+        total = sum(before.values()) - before.get("EXCLUDED", 0)
+        session.tell(f"resuming: {ended:,} of {total:,} studies have ended")
+
+
+def _bars(bars: Bars, before: dict[str, int], most: int | None) -> None:
+    ended = before.get("VERIFIED", 0) + before.get("QUARANTINED", 0)
+    total = sum(before.values()) - before.get("EXCLUDED", 0) - before.get("FOUND", 0)
+    waiting = before.get("PLANNED", 0)
+    if most:
+        ended, total, waiting = 0, most, most
+    bars.add("retrieved", total, done=total - waiting)
+    bars.add("ended", total, done=ended)
+
+
+@app.command(name="run")
+def run_command(ctx: typer.Context, only: Only = "", limit: Limit = None, scheduler: Scheduler = None) -> None:
+    """Retrieve, checksum, normalize, upload, verify: one pipeline over the planned studies."""
+    from migrate.stages import STAGES
+
+    execute(ctx.obj, tuple(STAGES), only, limit, scheduler)
+
+
+def _stage(name: str, text: str) -> Callable[..., None]:
+    @app.command(name=name, help=text)
+    def command(ctx: typer.Context, only: Only = "", limit: Limit = None, scheduler: Scheduler = None) -> None:
+        execute(ctx.obj, (name,), only, limit, scheduler)
+
+    return command
+
+
+retrieve = _stage("retrieve", "Bring planned studies into the staging area.")
+checksum = _stage("checksum", "Prove that the staged files are what was received.")
+
+
+@app.command()
+def normalize(
+    ctx: typer.Context,
+    only: Only = "",
+    limit: Limit = None,
+    scheduler: Scheduler = None,
+    what_if: Annotated[bool, typer.Option(help="Say what the rules would do; move nothing.")] = False,
+) -> None:
+    """Work out every change the rules declare."""
+    if what_if:
+        from migrate.cli.what_if import show
+
+        show(ctx.obj)
+        return
+    execute(ctx.obj, ("normalize",), only, limit, scheduler)
+
+
+upload = _stage("upload", "Send normalized studies to the destination.")
+verify = _stage("verify", "Read back what was sent and compare its content.")
+

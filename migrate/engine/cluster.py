@@ -1,0 +1,177 @@
+"""Dask, and nothing else of it anywhere: workers, their resources, tasks.
+
+Used as a pool only. Every task is submitted with `retries=0` and a lost worker's tasks are never
+run again by Dask itself (`allowed-failures` 0): the engine decides, after asking the peers, since
+Dask may run a function twice by design. Only loopback listens unless a cluster is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import dask
+from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
+from distributed.scheduler import KilledWorker
+
+from migrate.config import Config
+from migrate.engine.place import open_site
+from migrate.errors import MigrateError
+from migrate.stages import STAGES
+from migrate.stages.site import Site
+
+PLUGIN = "migrate-site"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """One finished task: the stage's event, or why there is none."""
+
+    study_instance_uid: str
+    stage: str
+    event: Any = None
+    error: BaseException | None = None
+
+    @property
+    def worker_lost(self) -> bool:
+        """The worker died while it ran: what it did is not known."""
+        return isinstance(self.error, KilledWorker)
+
+
+class SitePlugin(WorkerPlugin):  # type: ignore[misc]
+    """Opens one `Site` per worker process and closes it with the worker."""
+
+    name = PLUGIN
+
+    def __init__(self, config: Config, run_folder: str) -> None:
+        self.config = config
+        self.run_folder = run_folder
+        self.site: Site | None = None
+
+    def setup(self, worker: Any) -> None:
+        """Open the worker's site; its name is its index."""
+        logging.getLogger("distributed").setLevel(logging.ERROR)
+        self.site = open_site(self.config, self.run_folder, int(worker.name) if str(worker.name).isdigit() else 0)
+
+    def teardown(self, worker: Any) -> None:
+        """Release peers, receiver and landing area."""
+        if self.site:
+            self.site.close()
+
+
+def run_stage(stage: str, work: Any) -> Any:
+    """One stage of one study, in a worker. Returns its event, or the MigrateError it raised."""
+    site = get_worker().plugins[PLUGIN].site
+    try:
+        return STAGES[stage].run(site, work)
+    except MigrateError as error:
+        return error
+
+
+class Cluster:
+    """The pool of workers of one run.
+
+    Args:
+        config: Limits decide the resources.
+        run_folder: Where the workers find the staging area.
+        scheduler: `tcp://…` of a running Dask cluster; None starts a local one.
+    """
+
+    def __init__(self, config: Config, run_folder: str, scheduler: str | None = None) -> None:
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,
+                "distributed.scheduler.work-stealing": False,
+                "distributed.worker.memory.terminate": False,
+                "distributed.worker.memory.pause": False,
+                "distributed.worker.memory.spill": False,
+                "distributed.worker.memory.target": False,
+                "distributed.admin.tick.limit": "60s",
+            }
+        )
+        for name in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._local = None if scheduler else _local_cluster(config)
+        self.client = Client(self._local or scheduler, set_as_default=False)
+        self._finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._tasks: dict[str, tuple[str, str]] = {}
+        try:
+            self.client.register_plugin(SitePlugin(config, run_folder))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Cluster:
+        """The cluster itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop the workers that we started."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop the workers that we started; an existing cluster stays."""
+        self.client.close(timeout=10)
+        if self._local:
+            self._local.close(timeout=10)
+
+    @property
+    def dashboard(self) -> str:
+        """Where Dask's own pages are, if they are."""
+        return str(self.client.dashboard_link or "")
+
+    def submit(self, stage: str, study_instance_uid: str, work: Any, epoch: int) -> None:
+        """Start one stage of one study. The key has no patient data."""
+        key = f"{stage}-{study_instance_uid}-{epoch}"
+        self._tasks[key] = (study_instance_uid, stage)
+        future = self.client.submit(
+            run_stage, stage, work, key=key, pure=False, retries=0, resources={STAGES[stage].resource: 1}
+        )
+        future.add_done_callback(self._finished.put)
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks submitted and not yet collected."""
+        return len(self._tasks)
+
+    def collect(self, timeout_s: float) -> list[Done]:
+        """Every task that has finished; waits at most `timeout_s` for the first."""
+        done: list[Done] = []
+        try:
+            done.append(self._outcome(self._finished.get(timeout=timeout_s)))
+            while True:
+                done.append(self._outcome(self._finished.get_nowait()))
+        except queue.Empty:
+            return done
+
+    def _outcome(self, future: Future) -> Done:
+        study, stage = self._tasks.pop(future.key)
+        try:
+            result = future.result(timeout=30)
+        except Exception as error:  # noqa: BLE001 - whatever a worker raised is told to the engine
+            return Done(study_instance_uid=study, stage=stage, error=error)
+        finally:
+            future.release()
+        if isinstance(result, BaseException):
+            return Done(study_instance_uid=study, stage=stage, error=result)
+        return Done(study_instance_uid=study, stage=stage, event=result)
+
+
+def _local_cluster(config: Config) -> LocalCluster:
+    workers = len(config.receiver.ae_titles)
+    share: Callable[[int], int] = lambda total: max(1, total // workers)  # noqa: E731
+    source, destination = share(config.limits.source_associations), share(config.limits.destination_associations)
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=source + destination + 2,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=0,
+        resources={"source": source, "destination": destination, "cpu": 2},
+        silence_logs=logging.CRITICAL,
+    )

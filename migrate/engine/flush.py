@@ -1,0 +1,87 @@
+"""Ended studies: their instances go to the Parquet tables first and leave the journal after.
+
+A part's name is made from the studies and rounds in it, so a flush that is repeated after a kill
+replaces itself and nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from migrate.dicom.digest import xxh3
+from migrate.journal.store import Journal
+from migrate.manifest.place import Manifests
+from migrate.manifest.write import write_part
+from migrate.staging.area import LandingArea
+
+STUDIES_PER_PART = 500
+EVIDENCE = (
+    *("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid"),
+    *("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "received_at", "attempt"),
+)
+
+Rows = list[dict[str, Any]]
+
+
+def flush(journal: Journal, manifests: Manifests, area: LandingArea, limit: int = STUDIES_PER_PART) -> int:
+    """Move up to `limit` ended studies from the journal to the tables. Returns how many."""
+    ended = journal.to_flush(limit)
+    if not ended:
+        return 0
+    rows = [row for study, _ in ended for row in journal.instances(study)]
+    if rows:
+        part = xxh3("\n".join(sorted({f"{r['study_instance_uid']} {r['attempt']}" for r in rows})).encode())
+        for table, columns in _tables(rows).items():
+            if columns and any(columns.values()):
+                write_part(manifests, table, part, columns)
+    area.remove(row["wire_xxh3"] for row in rows)
+    journal.flushed(ended)
+    return len(ended)
+
+
+def _tables(rows: Rows) -> dict[str, dict[str, list[Any]]]:
+    sent = [row for row in rows if row["sent_at"]]
+    checked = [row for row in rows if row["outcome"]]
+    changes = [
+        {"study_instance_uid": row["study_instance_uid"], **change}
+        for row in rows
+        if row["sent_at"]
+        for change in json.loads(row["changes"] or "[]")
+    ]
+    hidden = [{**c, "before": None, "after": None} if c["identifying"] else c for c in changes]
+    return {
+        "evidence": _columns(rows, EVIDENCE),
+        "uploads": _uploads(sent),
+        "verification": _verification(checked),
+        "changes": _columns(hidden, (*CHANGE, "identifying")),
+        "identity_changes": _columns([c for c in changes if c["identifying"]], CHANGE),
+    }
+
+
+CHANGE = (
+    *("study_instance_uid", "sop_instance_uid", "path", "keyword", "before", "after"),
+    *("rule", "pack", "pack_version"),
+)
+
+
+def _uploads(rows: Rows) -> dict[str, list[Any]]:
+    same = ("study_instance_uid", "sop_instance_uid", "warning", "error_comment", "sent_transfer_syntax_uid")
+    columns = _columns(rows, (*same, "sent_wire_xxh3", "sent_at", "attempt"))
+    columns["dataset_xxh3"] = [row["sent_dataset_xxh3"] for row in rows]
+    columns["status"] = [None if row["status"] is None else f"{row['status']:04X}" for row in rows]
+    return columns
+
+
+def _verification(rows: Rows) -> dict[str, list[Any]]:
+    columns = _columns(
+        rows, ("study_instance_uid", "sop_instance_uid", "method", "outcome", "verified_at", "detail", "attempt")
+    )
+    columns["differs"] = [json.loads(row["differs"] or "[]") for row in rows]
+    return columns
+
+
+def _columns(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> dict[str, list[Any]]:
+    kept = list(rows)
+    return {name: [row.get(name) for row in kept] for name in names}

@@ -1,0 +1,103 @@
+"""One worker's place of work: landing area, receiver, both peers, rules, put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+from migrate.config import Config
+from migrate.destinations import open_destination
+from migrate.errors import ConfigError, LocalError
+from migrate.rules import packs
+from migrate.sources import open_source
+from migrate.stages.site import Site
+from migrate.staging.area import LandingArea
+from migrate.staging.doorstep import Doorstep
+from migrate.staging.intake import ByCaller, Registry
+from migrate.wire.dimse.scp import Receiver, ReceiverOptions
+from migrate.wire.tls import client_context, server_context
+
+BIND_ATTEMPTS_S = 5.0
+
+
+def open_site(config: Config, run_folder: str, index: int, *, receive: bool = True) -> Site:
+    """Open everything that the worker with this index needs.
+
+    Raises:
+        LocalError: The receiver's port is taken, or the staging disk refuses.
+        ConfigError: A kind, a pack or a certificate is wrong.
+    """
+    logging.getLogger("migrate").setLevel(os.environ.get("MIGRATE_LOG", "WARNING"))
+    door = doorstep(config, Path(run_folder), index, receiving=receive)
+    receiver = _receiver(door, index) if receive else None
+    source, destination = open_source(door), open_destination(door)
+
+    def close() -> None:
+        source.close()
+        destination.close()
+        if receiver:
+            receiver.stop()
+        door.area.close()
+
+    return Site(
+        config=config,
+        source=source,
+        destination=destination,
+        area=door.area,
+        rules=packs.load(config.normalize.packs, config.normalize.values, Path(run_folder)),
+        close=close,
+    )
+
+
+def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:
+    """Landing area and registry of one worker; its AE title is the one with its index."""
+    area = LandingArea(run_folder / config.staging.path, int(config.staging.reserve_gb * 1024**3))
+    titles = config.receiver.ae_titles
+    return Doorstep(
+        config=config,
+        ae_title=titles[index % len(titles)],
+        area=area,
+        registry=Registry(),
+        receiving=receiving,
+        tls=client_context(config.tls.cert, config.tls.key, config.tls.ca) if config.tls else None,
+    )
+
+
+def _receiver(door: Doorstep, index: int) -> Receiver:
+    """Listen; a port that a dying worker still holds is waited for."""
+    config = door.config
+    titles = config.receiver.ae_titles
+    if index >= len(titles):
+        raise ConfigError(
+            "more workers than receiver AE titles", "add AE titles to receiver.ae_titles", workers=index + 1
+        )
+    reading = {config.destination.ae_title: door.reading} if _told_apart(config) else {}
+    options = ReceiverOptions(
+        ae_title=door.ae_title,
+        host=config.receiver.host,
+        port=config.receiver.port + index,
+        allow=frozenset(config.receiver.allow or [config.source.ae_title, config.destination.ae_title])
+        | frozenset([config.destination.ae_title]),
+        tls=server_context(config.tls.cert, config.tls.key, config.tls.ca) if config.tls else None,
+    )
+    receiver = Receiver(options, ByCaller(door.landing, reading))
+    deadline = time.monotonic() + BIND_ATTEMPTS_S
+    while True:
+        try:
+            receiver.start()
+        except (OSError, LocalError) as error:
+            if time.monotonic() > deadline:
+                hint = "stop what listens there, or choose another receiver.port and tell the source's administrator"
+                raise LocalError(
+                    "the receiver's port is in use", hint, host=options.host, port=options.port
+                ) from error
+            time.sleep(0.2)
+        else:
+            return receiver
+
+
+def _told_apart(config: Config) -> bool:
+    """Source and destination must call themselves differently for read-back by C-MOVE."""
+    return config.source.ae_title != config.destination.ae_title

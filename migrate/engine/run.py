@@ -1,0 +1,254 @@
+"""The engine: one stage of one study at a time goes out, events come back, the journal grows.
+
+An event is durable before the next stage of that study starts. Stopping (Ctrl-C, a full disk, a
+peer that is gone) means: nothing new goes out, what is in flight is finished and recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from migrate.config import Config
+from migrate.engine import work as assemble
+from migrate.engine.cluster import Cluster, Done
+from migrate.engine.flush import flush
+from migrate.engine.hours import Hours
+from migrate.engine.recovery import recover
+from migrate.engine.retry import Breaker, backoff_s, event_of
+from migrate.errors import Interrupted, LocalError, MigrateError
+from migrate.journal.events import Event, Quarantined, UploadStarted, Verified
+from migrate.journal.states import State
+from migrate.journal.store import Journal, ReadyStudy
+from migrate.manifest.place import Manifests
+from migrate.model import Defect, ExceptionClass, Level
+from migrate.stages import STAGES
+from migrate.staging.area import LandingArea
+
+log = logging.getLogger("migrate.engine")
+
+TICK_S = 0.2
+FLUSH_EVERY_S = 10.0
+FLUSH_STUDIES = 200
+LOOK_AHEAD = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What a run is asked to do."""
+
+    run_folder: Path
+    config: Config
+    stages: tuple[str, ...] = tuple(STAGES)
+    only: frozenset[str] = frozenset()
+    limit: int | None = None
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """One thing that happened, for whoever watches."""
+
+    stage: str
+    study_instance_uid: str
+    event: Event
+
+
+@dataclass
+class Engine:
+    """One run over one run folder. Use `run`."""
+
+    request: Request
+    journal: Journal
+    cluster: Cluster
+    area: LandingArea
+    watch: Callable[[Progress], None]
+    stopping: Callable[[], bool]
+    busy: dict[str, ReadyStudy] = field(default_factory=dict)
+    listing: assemble.Listing = field(default_factory=dict)
+    facility: dict[str, str] = field(default_factory=dict)
+    breaker: Breaker = field(default_factory=Breaker)
+    stop_with: MigrateError | None = None
+    begun: set[str] = field(default_factory=set)
+    epoch: int = 0
+    flushed_at: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Until nothing is ready any more.
+
+        Raises:
+            Interrupted: `stopping` said so; what was in flight is recorded.
+            MigrateError: A full disk or a peer that is gone stopped the run; the same holds.
+        """
+        recover(self.journal, self.area)
+        hours = Hours(self.request.config.limits.hours, self.request.config.run.timezone)
+        while True:
+            if self._may_start() and hours.open_now():
+                self._fill()
+            if not self.busy and not self._wait_for_more(hours):
+                break
+            self._record(self.cluster.collect(TICK_S))
+            self._flush_sometimes()
+        while flush(self.journal, self._manifests, self.area):
+            pass
+        if self.stop_with:
+            raise self.stop_with
+
+    @property
+    def _manifests(self) -> Manifests:
+        return Manifests(self.request.run_folder, self.request.config.run.source)
+
+    def _may_start(self) -> bool:
+        if self.stop_with is None and self.stopping():
+            self.stop_with = Interrupted("stopped on request", "run the same command again to go on")
+        if self.stop_with is None:
+            self.stop_with = self.breaker.open_error()
+        return self.stop_with is None
+
+    def _wait_for_more(self, hours: Hours) -> bool:
+        """Nothing is in flight: is there something to wait for?"""
+        if not self._may_start() or self._limit_reached():
+            return False
+        states = [STAGES[name].begins_at for name in self.request.stages]
+        waiting, _ = self.journal.waiting(states, time.time())
+        outside = not hours.open_now() and any(self._ready(name, 1) for name in self.request.stages)
+        return bool(outside or (waiting and not self.request.only))
+
+    def _limit_reached(self) -> bool:
+        return self.request.limit is not None and len(self.begun) >= self.request.limit
+
+    def _room(self) -> int:
+        limits = self.request.config.limits
+        return 2 * (limits.source_associations + limits.destination_associations) - len(self.busy)
+
+    def _ready(self, stage: str, limit: int) -> list[ReadyStudy]:
+        state = STAGES[stage].begins_at
+        if self.request.only:
+            found = self.journal.ready_of(self.request.only, state, time.time())
+        else:
+            found = self.journal.ready(state, time.time(), limit + len(self.busy))
+        return [study for study in found if study.study_instance_uid not in self.busy][:limit]
+
+    def _fill(self) -> None:
+        """Last stage first: what is nearly done frees the disk before new studies come in."""
+        for stage in reversed(self.request.stages):
+            room = self._room()
+            if room <= 0:
+                return
+            ready = self._ready(stage, room)
+            self._prefetch(ready)
+            for study in ready:
+                if stage == self.request.stages[0] and not self._begin(study.study_instance_uid):
+                    return
+                self._submit(stage, study)
+
+    def _begin(self, study_instance_uid: str) -> bool:
+        if self.request.limit is None or study_instance_uid in self.begun:
+            return True
+        if self._limit_reached():
+            return False
+        self.begun.add(study_instance_uid)
+        return True
+
+    def _prefetch(self, studies: Sequence[ReadyStudy]) -> None:
+        """Read manifest rows for many studies at once, not study by study."""
+        wanted = [s.study_instance_uid for s in studies if s.study_instance_uid not in self.listing]
+        if not wanted:
+            return
+        ahead = self.journal.ready(State.PLANNED, time.time(), LOOK_AHEAD) if len(self.listing) < LOOK_AHEAD else []
+        wanted += [s.study_instance_uid for s in ahead if s.study_instance_uid not in self.listing]
+        self.listing.update(assemble.listed(self.request.run_folder, wanted))
+        self.facility.update(assemble.facilities(self.request.run_folder, wanted))
+
+    def _submit(self, stage: str, study: ReadyStudy) -> None:
+        uid = study.study_instance_uid
+        attempts = self.request.config.limits.attempts
+        work: Any
+        if stage == "retrieve":
+            work = assemble.to_retrieve(self.journal, study, self.listing[uid], attempts)
+        else:
+            facts = {"listed": self.listing[uid], "facility": self.facility.get(uid, "")}
+            work = assemble.staged(self.journal, study, facts, attempts)
+        if stage == "upload":
+            self.journal.append([UploadStarted(study_instance_uid=uid)])
+        self.epoch += 1
+        self.busy[uid] = study
+        self.cluster.submit(stage, uid, work, self.epoch)
+
+    def _record(self, finished: Collection[Done]) -> None:
+        """Append what came back, in one transaction, then let the next stages go."""
+        events: list[tuple[Done, Event]] = []
+        for done in finished:
+            study = self.busy.pop(done.study_instance_uid)
+            self.breaker.saw(STAGES[done.stage].resource, done)
+            if event := self._event_of(done, study):
+                events.append((done, event))
+        if events:
+            self.journal.append([event for _, event in events])
+        for done, event in events:
+            self.watch(Progress(stage=done.stage, study_instance_uid=done.study_instance_uid, event=event))
+            if isinstance(event, (Verified, Quarantined)):
+                self.listing.pop(done.study_instance_uid, None)
+
+    def _event_of(self, done: Done, study: ReadyStudy) -> Event | None:
+        limits = self.request.config.limits
+        retry_at = time.time() + backoff_s(study.attempts, limits.backoff_s)
+        try:
+            event = event_of(done, study.attempts, limits.attempts, retry_at)
+        except MigrateError as error:
+            self.stop_with = self.stop_with or error
+            return None
+        if done.error:
+            log.warning("%s of study %s: %s", done.stage, done.study_instance_uid, _told(done.error))
+        return self._with_register(event)
+
+    def _with_register(self, event: Event) -> Event:
+        """A study whose instances are all proven but for known defects ends in quarantine, not verified."""
+        if not isinstance(event, Verified):
+            return event
+        known = [
+            Defect(exception_class=ExceptionClass(kind), level=Level(level), uid=uid, detail=detail)
+            for kind, level, uid, detail in self.journal.open_exceptions(event.study_instance_uid)
+        ]
+        if not known:
+            return event
+        return Quarantined(
+            study_instance_uid=event.study_instance_uid, defects=tuple(known), checked=event.checked
+        )
+
+    def _flush_sometimes(self) -> None:
+        if time.monotonic() - self.flushed_at > FLUSH_EVERY_S:
+            flush(self.journal, self._manifests, self.area)
+            self.flushed_at = time.monotonic()
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, MigrateError) else type(error).__name__
+
+
+def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[[], bool]) -> None:
+    """Move studies through `request.stages` until nothing is ready.
+
+    Raises:
+        MigrateError: See `Engine.run`; the journal holds everything that was done.
+    """
+    staging = staging_folder(request.run_folder, request.config)
+    area = LandingArea(staging, int(request.config.staging.reserve_gb * 1024**3))
+    if shutil.disk_usage(staging).free < area.reserve_bytes:
+        hint = "free space on this disk, lower staging.reserve_gb, or move staging.path"
+        raise LocalError("the staging disk is below its reserve", hint, staging=staging)
+    with (
+        Journal(request.run_folder) as journal,
+        Cluster(request.config, str(request.run_folder), request.scheduler) as cluster,
+    ):
+        Engine(request, journal, cluster, area, watch, stopping).run()
+
+
+def staging_folder(run_folder: Path, config: Config) -> Path:
+    """The staging folder; a relative path is relative to the run folder."""
+    return run_folder / config.staging.path

@@ -1,0 +1,86 @@
+"""What a task gets to know: one study's rows from the manifests and the journal, put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from migrate.journal.store import Journal, ReadyStudy
+from migrate.manifest.read import rows_of_studies
+from migrate.model import Change, Evidence, InstanceRef, Prepared
+from migrate.peers import StagedStudy, StudyWork
+
+LISTED = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid")
+SYNTAX = "available_transfer_syntax_uid"
+ASIDE = frozenset({"QUARANTINED", "VERIFIED"})
+
+Listing = dict[str, tuple[InstanceRef, ...]]
+
+
+def listed(run_folder: Path, studies: Iterable[str]) -> Listing:
+    """What the crawl listed, by study; a study without instances is an empty tuple."""
+    wanted = list(studies)
+    columns = rows_of_studies(run_folder, "instances", wanted, [*LISTED, SYNTAX])
+    found: dict[str, dict[str, InstanceRef]] = {uid: {} for uid in wanted}
+    for study, series, sop, sop_class, syntax in zip(*(columns[name] for name in (*LISTED, SYNTAX)), strict=True):
+        ref = InstanceRef(
+            series_instance_uid=series,
+            sop_instance_uid=sop,
+            sop_class_uid=sop_class,
+            available_transfer_syntax_uid=syntax,
+        )
+        found[study].setdefault(sop, ref)
+    return {uid: tuple(refs.values()) for uid, refs in found.items()}
+
+
+def facilities(run_folder: Path, studies: Iterable[str]) -> dict[str, str]:
+    """Institution Name of each study as the crawl saw it; "" when it did not."""
+    columns = rows_of_studies(run_folder, "studies", studies, ["study_instance_uid", "institution_name"])
+    return {uid: name or "" for uid, name in zip(*columns.values(), strict=True)}
+
+
+def to_retrieve(journal: Journal, study: ReadyStudy, refs: tuple[InstanceRef, ...], attempts: int) -> StudyWork:
+    """Work for `retrieve`: what is verified already is neither asked for nor counted as missing."""
+    rows = journal.instances(study.study_instance_uid)
+    verified = {row["sop_instance_uid"] for row in rows if row["state"] == "VERIFIED"}
+    return StudyWork(
+        study_instance_uid=study.study_instance_uid,
+        instances=tuple(ref for ref in refs if ref.sop_instance_uid not in verified),
+        staged=tuple(evidence_of(row) for row in rows if row["state"] not in ASIDE),
+        round=study.round,
+        settle=study.attempts + 1 >= attempts,
+    )
+
+
+def staged(
+    journal: Journal, study: ReadyStudy, facts: Mapping[str, tuple[InstanceRef, ...] | str], attempts: int
+) -> StagedStudy:
+    """Work for the later stages: the instances that are neither verified nor in quarantine."""
+    rows = [r for r in journal.instances(study.study_instance_uid) if r["state"] not in ASIDE]
+    return StagedStudy(
+        study_instance_uid=study.study_instance_uid,
+        evidence=tuple(evidence_of(row) for row in rows),
+        prepared=tuple(prepared_of(row) for row in rows if row["sent_dataset_xxh3"]),
+        listed=facts.get("listed", ()),  # type: ignore[arg-type]
+        facility=facts.get("facility", ""),  # type: ignore[arg-type]
+        modified_at=study.modified_at,
+        doubtful=study.doubtful,
+        settle=study.attempts + 1 >= attempts,
+    )
+
+
+def evidence_of(row: Mapping[str, Any]) -> Evidence:
+    """An instance row as evidence."""
+    names = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid")
+    digests = ("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "received_at", "attempt")
+    return Evidence(**{name: row[name] for name in (*names, *digests)})
+
+
+def prepared_of(row: Mapping[str, Any]) -> Prepared:
+    """An instance row as what will be sent."""
+    changes = tuple(Change(**change) for change in json.loads(row["changes"] or "[]"))
+    return Prepared(
+        sop_instance_uid=row["sop_instance_uid"], dataset_xxh3=row["sent_dataset_xxh3"], changes=changes
+    )

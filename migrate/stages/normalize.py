@@ -1,0 +1,44 @@
+"""Normalize: apply the rules to each header and fix the digest of what will be sent.
+
+A pure function of content, rule packs and run: no clock, no new UID, so a repeat gives the same
+bytes. Nothing is written; upload splices the same edits in front of the untouched file ranges.
+"""
+
+from __future__ import annotations
+
+from migrate.dicom.digest import dataset_digest
+from migrate.errors import IllegalDicom
+from migrate.journal.events import Event, Lost, Normalized
+from migrate.model import Defect, Evidence, ExceptionClass, Prepared
+from migrate.peers import StagedStudy
+from migrate.stages.site import Site, defect
+from migrate.stages.staged import edited, edited_header, is_whole, read_staged
+
+
+def normalize(site: Site, study: StagedStudy) -> Event:
+    """Work out every change of a study.
+
+    Returns:
+        `Normalized`, with a defect for each instance that a rule could not treat; or `Lost`.
+    """
+    lost = tuple(e.sop_instance_uid for e in study.evidence if not is_whole(site.area, e))
+    if lost:
+        reason = f"{len(lost)} staged files are gone or short"
+        return Lost(study_instance_uid=study.study_instance_uid, reason=reason, sop_instance_uids=lost)
+    prepared: list[Prepared] = []
+    defects: list[Defect] = []
+    for evidence in study.evidence:
+        try:
+            prepared.append(_prepare(site, study, evidence))
+        except IllegalDicom as error:
+            defects.append(defect(ExceptionClass.ILLEGAL_DICOM, evidence.sop_instance_uid, str(error)))
+    return Normalized(study_instance_uid=study.study_instance_uid, prepared=tuple(prepared), defects=tuple(defects))
+
+
+def _prepare(site: Site, study: StagedStudy, evidence: Evidence) -> Prepared:
+    staged = read_staged(site.area, evidence)
+    result = edited(site, study, staged.header)
+    digest = evidence.dataset_xxh3
+    if result.edits:
+        digest = dataset_digest(edited_header(staged, result.edits))
+    return Prepared(sop_instance_uid=evidence.sop_instance_uid, dataset_xxh3=digest, changes=result.changes)

@@ -1,0 +1,79 @@
+"""Retrieve: bring one study's instances into the staging area.
+
+Truth is the set of SOP Instance UIDs that became durable, never a status (standards.md section 0).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from migrate.journal.events import Event, Quarantined, Retrieved, Staged
+from migrate.model import Defect, Evidence, ExceptionClass, Level
+from migrate.peers import Received, StudyWork
+from migrate.stages.site import Site, defect
+
+
+def retrieve(site: Site, work: StudyWork) -> Event:
+    """Fetch what is listed and not yet staged.
+
+    Returns:
+        `Retrieved` when all is there or settled; `Staged` when some is missing and may still come;
+        `Quarantined` when nothing could be had.
+
+    Raises:
+        PeerError: The source could not be asked; nothing new is staged.
+        StagingFull: The reserve would be touched.
+    """
+    if not work.instances:
+        shell = defect(ExceptionClass.EMPTY_SHELL, work.study_instance_uid, "the source lists no instance", Level.STUDY)
+        return Quarantined(study_instance_uid=work.study_instance_uid, defects=(shell,))
+    received = site.source.retrieve(work) if work.wanted else Received(evidence=())
+    evidence = _once((*work.staged, *received.evidence))
+    defects = [*received.defects, *_collisions(evidence)]
+    missing = _missing(work, evidence, defects)
+    if missing and not work.settle:
+        return Staged(
+            study_instance_uid=work.study_instance_uid, evidence=received.evidence, missing=len(missing)
+        )
+    defects += _unlisted(work, evidence) if missing else ()
+    said = f"the source ended with {_status(received)} and did not send it"
+    defects += [defect(ExceptionClass.MISSING_AT_SOURCE, uid, said) for uid in missing]
+    return _settled(work, received, evidence, tuple(defects))
+
+
+def _settled(work: StudyWork, received: Received, evidence: list[Evidence], defects: tuple[Defect, ...]) -> Event:
+    bad = {d.uid for d in defects}
+    if all(e.sop_instance_uid in bad for e in evidence):
+        return Quarantined(study_instance_uid=work.study_instance_uid, defects=defects)
+    return Retrieved(study_instance_uid=work.study_instance_uid, evidence=received.evidence, defects=defects)
+
+
+def _once(evidence: Iterable[Evidence]) -> list[Evidence]:
+    """An object that came twice with the same content counts once."""
+    return list({(e.sop_instance_uid, e.wire_xxh3): e for e in evidence}.values())
+
+
+def _collisions(evidence: Iterable[Evidence]) -> list[Defect]:
+    """One SOP Instance UID with two contents: neither is sent, a person decides."""
+    contents = Counter(e.sop_instance_uid for e in evidence)
+    told = "the source sent two different objects under this SOP Instance UID"
+    return [defect(ExceptionClass.UID_COLLISION, uid, told) for uid, n in contents.items() if n > 1]
+
+
+def _missing(work: StudyWork, evidence: Iterable[Evidence], defects: Iterable[Defect]) -> list[str]:
+    seen = {e.sop_instance_uid for e in evidence} | {d.uid for d in defects}
+    return sorted({ref.sop_instance_uid for ref in work.instances} - seen)
+
+
+def _unlisted(work: StudyWork, evidence: Iterable[Evidence]) -> list[Defect]:
+    """Something unlisted came and something listed did not: the source may change UIDs as it sends."""
+    listed = {ref.sop_instance_uid for ref in work.instances}
+    told = "not listed by the crawl, while listed instances did not come"
+    return [
+        defect(ExceptionClass.UID_DRIFT, e.sop_instance_uid, told) for e in evidence if e.sop_instance_uid not in listed
+    ]
+
+
+def _status(received: Received) -> str:
+    return "no status" if received.status is None else f"status {received.status:04X}"

@@ -1,0 +1,29 @@
+"""What the stages of one worker share: both peers, the landing area, the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from migrate.config import Config
+from migrate.model import Defect, ExceptionClass, Level
+from migrate.peers import Destination, Source
+from migrate.rules.ruleset import RuleSet
+from migrate.staging.area import LandingArea
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """One worker's place of work. `close` releases all of it."""
+
+    config: Config
+    source: Source
+    destination: Destination
+    area: LandingArea
+    rules: RuleSet
+    close: Callable[[], None]
+
+
+def defect(exception_class: ExceptionClass, uid: str, detail: str, level: Level = Level.IMAGE) -> Defect:
+    """One defect; the detail has no values of attributes."""
+    return Defect(exception_class=exception_class, level=level, uid=uid, detail=detail)

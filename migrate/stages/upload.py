@@ -1,0 +1,90 @@
+"""Upload: send every instance once; what was not answered is asked about, never assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from migrate.dicom.status import StoreClass, store_class
+from migrate.errors import PeerUnavailable
+from migrate.journal.events import Event, Lost, Uploaded
+from migrate.model import Defect, ExceptionClass, StoreOutcome, now
+from migrate.peers import Sendable, StagedStudy
+from migrate.stages.site import Site, defect
+from migrate.stages.staged import Unreadable, sendables
+
+HELD = "held when asked"
+STORED = frozenset({StoreClass.STORED, StoreClass.STORED_CHANGED, StoreClass.DUPLICATE})
+
+
+def upload(site: Site, study: StagedStudy) -> Event:
+    """Send what the destination does not hold yet.
+
+    A study that was begun before (`doubtful`) is asked about first: only instances that the
+    destination says it does not hold go out again.
+
+    Returns:
+        `Uploaded`, or `Lost` when a staged file is gone or damaged.
+
+    Raises:
+        PeerUnavailable: Some instances have no answer, or one that may pass.
+        PeerRefused: The destination takes no association.
+    """
+    try:
+        items = sendables(site, study)
+    except Unreadable as gone:
+        return Lost(study_instance_uid=study.study_instance_uid, reason=gone.reason, sop_instance_uids=gone.uids)
+    held = _held(site, study) if study.doubtful else frozenset()
+    to_send = [item for item in items if item.evidence.sop_instance_uid not in held]
+    outcomes = site.destination.store(to_send) if to_send else ()
+    if damaged := tuple(o.sop_instance_uid for o in outcomes if _damaged(to_send, o)):
+        reason = "a staged file changed after it was received"
+        return Lost(study_instance_uid=study.study_instance_uid, reason=reason, sop_instance_uids=damaged)
+    defects = _defects(outcomes, settle=study.settle)
+    found = [_found(uid) for uid in sorted(held & {i.evidence.sop_instance_uid for i in items})]
+    return Uploaded(study_instance_uid=study.study_instance_uid, outcomes=(*found, *outcomes), defects=tuple(defects))
+
+
+def _held(site: Site, study: StagedStudy) -> frozenset[str]:
+    series = sorted({e.series_instance_uid for e in study.evidence})
+    return frozenset(site.destination.holds(study.study_instance_uid, series))
+
+
+def _found(sop_instance_uid: str) -> StoreOutcome:
+    return StoreOutcome(sop_instance_uid=sop_instance_uid, status=None, warning=HELD, sent_at=now())
+
+
+def _damaged(items: Iterable[Sendable], outcome: StoreOutcome) -> bool:
+    """The destination half of `faults.md` row 25: the bytes were digested while they went out."""
+    return outcome.error_comment == "damaged"
+
+
+def _defects(outcomes: Iterable[StoreOutcome], *, settle: bool) -> list[Defect]:
+    """Permanent answers become defects; what may pass is raised, until it must be settled.
+
+    Raises:
+        PeerUnavailable: Something may pass, and this is not the last attempt.
+    """
+    defects, open_ends = [], []
+    for outcome in outcomes:
+        kind = StoreClass.UNKNOWN if outcome.status is None else store_class(outcome.status)
+        if outcome.refused_context:
+            defects.append(defect(ExceptionClass[outcome.refused_context], outcome.sop_instance_uid, "no presentation context accepted"))
+        elif kind in {StoreClass.TRANSIENT, StoreClass.UNKNOWN}:
+            open_ends.append(outcome)
+        elif kind not in STORED:
+            defects.append(_refused(outcome))
+    if open_ends and not settle:
+        raise _may_pass(open_ends)
+    return defects + [_refused(outcome) for outcome in open_ends]
+
+
+def _refused(outcome: StoreOutcome) -> Defect:
+    said = "no answer" if outcome.status is None else f"status {outcome.status:04X}"
+    kind = ExceptionClass.PEER_UNAVAILABLE if outcome.status is None else ExceptionClass.REFUSED_SOP
+    return defect(kind, outcome.sop_instance_uid, f"the destination answered {said} to C-STORE")
+
+
+def _may_pass(outcomes: list[StoreOutcome]) -> PeerUnavailable:
+    codes = sorted({"none" if o.status is None else f"{o.status:04X}" for o in outcomes})
+    hint = "the destination may be busy or full; the study is tried again, and asked about first"
+    return PeerUnavailable("C-STORE got no final answer", hint, instances=len(outcomes), status="|".join(codes))

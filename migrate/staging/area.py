@@ -1,0 +1,195 @@
+"""Files of the landing area: named by content, written whole or not at all, in groups.
+
+`tmp/<random>` while bytes arrive, `ab/cd/<wire xxh3>.dcm` when durable, `quarantine/<wire xxh3>.dcm`
+for objects that are not DICOM we trust. A UID is never part of a path. Folders 0700, files 0600.
+Order: file fsync, rename, folder fsync; only then the caller hears of it (DESIGN section 7).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate.errors import LocalError, StagingFull
+
+GROUP_OBJECTS = 64
+GROUP_WAIT_S = 0.2
+SPACE_CHECK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A file that is complete in `tmp/` and wants its final name."""
+
+    temporary: Path
+    final: Path
+    durable: Callable[[Exception | None], None]
+
+
+class LandingArea:
+    """One folder on one filesystem (the rename must be atomic).
+
+    Args:
+        root: The staging folder; made when absent.
+        reserve_bytes: What must stay free on its disk.
+
+    Raises:
+        LocalError: The folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
+        self.root = root
+        self.reserve_bytes = reserve_bytes
+        self._checked_at = -SPACE_CHECK_S
+        self._free_bytes = 0
+        for folder in (root, root / "tmp", root / "quarantine"):
+            _make_folder(folder)
+        self._queue: queue.SimpleQueue[Landed | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def path_of(self, wire_xxh3: str) -> Path:
+        """Where the object with this wire digest lies, if it does."""
+        return self.root / wire_xxh3[:2] / wire_xxh3[2:4] / f"{wire_xxh3}.dcm"
+
+    def free_bytes(self) -> int:
+        """What may still be written before the reserve is touched (asked twice a second)."""
+        if time.monotonic() - self._checked_at > SPACE_CHECK_S:
+            self._free_bytes = shutil.disk_usage(self.root).free - self.reserve_bytes
+            self._checked_at = time.monotonic()
+        return self._free_bytes
+
+    def create(self) -> tuple[Path, int]:
+        """A new temporary file and its descriptor.
+
+        Raises:
+            StagingFull: The reserve would be touched.
+            LocalError: The disk refuses.
+        """
+        if self.free_bytes() <= 0:
+            raise full(self.root, self.reserve_bytes)
+        path = self.root / "tmp" / secrets.token_hex(16)
+        try:
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise refused(self.root, error) from None
+
+    def land(self, landed: Landed) -> None:
+        """Make it durable with the next group; `durable` is called from another thread."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._commit_groups, name="landing", daemon=True)
+                self._thread.start()
+        self._queue.put(landed)
+
+    def set_aside(self, temporary: Path, wire_xxh3: str) -> None:
+        """Keep an untrusted object for a person to look at; never sent anywhere."""
+        with contextlib.suppress(OSError):
+            temporary.replace(self.root / "quarantine" / f"{wire_xxh3}.dcm")
+
+    def remove(self, wire_xxh3s: Iterable[str]) -> None:
+        """Forget staged files; absent ones are no error."""
+        for wire_xxh3 in wire_xxh3s:
+            self.path_of(wire_xxh3).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Delete what a killed process left half-written."""
+        for path in (self.root / "tmp").iterdir():
+            path.unlink(missing_ok=True)
+
+    def staged(self) -> Iterator[Path]:
+        """Every file with a content name."""
+        return self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*.dcm")
+
+    def close(self) -> None:
+        """Finish the last group."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread:
+            self._queue.put(None)
+            thread.join()
+
+    def _commit_groups(self) -> None:
+        while True:
+            group = list(_group(self._queue))
+            commit([item for item in group if item])
+            if None in group:
+                return
+
+
+def _group(waiting: queue.SimpleQueue[Landed | None]) -> Iterator[Landed | None]:
+    """At most 64 objects or 200 ms: what waits is taken at once, the disk sets the pace."""
+    yield waiting.get()
+    until = time.monotonic() + GROUP_WAIT_S
+    for _ in range(GROUP_OBJECTS - 1):
+        with contextlib.suppress(queue.Empty):
+            if time.monotonic() < until:
+                yield waiting.get_nowait()
+                continue
+        return
+
+
+def commit(group: list[Landed]) -> None:
+    """File fsync, rename, folder fsync for a whole group, then tell each owner.
+
+    A file that the disk refuses is told to its owner and leaves nothing under its final name.
+    """
+    good: list[Landed] = []
+    for item in group:
+        try:
+            _sync(item.temporary)
+            _make_folder(item.final.parent)
+            item.temporary.replace(item.final)
+            good.append(item)
+        except (OSError, LocalError) as error:
+            item.temporary.unlink(missing_ok=True)
+            item.durable(error if isinstance(error, LocalError) else refused(item.final.parent, error))
+    for folder in {item.final.parent for item in good}:
+        _sync_folder(folder)
+    for item in good:
+        item.durable(None)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_sync_folder = _sync
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, each entry durable before anything is put inside."""
+    if folder.is_dir():
+        return
+    try:
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
+    except OSError as error:
+        raise refused(folder, error) from None
+
+
+def full(root: Path, reserve_bytes: int) -> StagingFull:
+    """The error of a disk on which the reserve would be touched."""
+    hint = "free space on this disk, lower staging.reserve_gb, or move staging.path; then run the same command again"
+    return StagingFull("the staging disk is full", hint, staging=root, reserve_bytes=reserve_bytes)
+
+
+def refused(root: Path, error: OSError) -> LocalError:
+    """The error of a disk that refuses; a full one is StagingFull."""
+    if error.errno in {28, 122}:  # ENOSPC, EDQUOT
+        return full(root, 0)
+    hint = "check that the disk is mounted, writable and healthy"
+    return LocalError("the staging disk refuses", hint, staging=root, reason=os.strerror(error.errno or 5))

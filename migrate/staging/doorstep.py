@@ -1,0 +1,39 @@
+"""What a kind of source or destination gets to work with in one worker."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from migrate.config import Config
+from migrate.staging.area import LandingArea
+from migrate.staging.intake import LandingSink, ReadingSink, Registry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doorstep:
+    """The landing area, the registry of waiting studies and the sinks of one worker.
+
+    `receiving` says whether a receiver listens under `ae_title`: without one no C-MOVE is possible.
+    `stopping` is polled while a peer is waited for.
+    """
+
+    config: Config
+    ae_title: str
+    area: LandingArea
+    registry: Registry
+    receiving: bool
+    tls: ssl.SSLContext | None = None
+    retrieve: str = "auto"
+    stopping: Callable[[], bool] = lambda: False
+
+    @property
+    def landing(self) -> LandingSink:
+        """Objects that are kept."""
+        return LandingSink(self.registry, self.area, self.ae_title)
+
+    @property
+    def reading(self) -> ReadingSink:
+        """Objects that are only digested."""
+        return ReadingSink(self.registry)

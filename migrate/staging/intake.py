@@ -1,0 +1,375 @@
+"""Where arriving objects go: to the study that is waiting for them, or nowhere.
+
+Two sinks for the wire, one registry of waiting studies. `LandingSink` writes a file and digests it
+in the same pass; `ReadingSink` only digests (read-back from the destination needs no disk).
+What study an object belongs to is read from its data set, never from a path, a status or an
+association: C-MOVE sub-operations of parallel moves arrive mixed (PS3.4 C.4.2).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from migrate.dicom.digest import Digested, Digester
+from migrate.dicom.part10 import preamble_and_meta
+from migrate.errors import IllegalDicom, MigrateError, StagingFull
+from migrate.model import Digests, ExceptionClass, now
+from migrate.staging.area import Landed, LandingArea, full, refused
+
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3: we refuse while the disk is full
+NOT_AUTHORISED = 0x0124  # PS3.7 C.5.9: an object that nobody asked for
+
+
+class Incoming(Protocol):
+    """What a C-STORE request says before its data set comes (PS3.7 9.3.1.1)."""
+
+    @property
+    def sop_class_uid(self) -> str:
+        """Affected SOP Class UID."""
+        ...
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Affected SOP Instance UID."""
+        ...
+
+    @property
+    def transfer_syntax_uid(self) -> str:
+        """Of the presentation context."""
+        ...
+
+    @property
+    def calling_ae_title(self) -> str:
+        """Who sends."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """One object that came whole. `digested.header` tells what is in it."""
+
+    digested: Digested
+    transfer_syntax_uid: str
+    received_at: str
+
+    @property
+    def digests(self) -> Digests:
+        """Wire, bulk and dataset digests of exactly the bytes received."""
+        return self.digested.digests
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One object that arrived and cannot be trusted; the detail has no values."""
+
+    sop_instance_uid: str
+    exception_class: ExceptionClass
+    detail: str
+
+
+@dataclass
+class Inbox:
+    """What has come for one study. Every change wakes whoever waits.
+
+    `keep` turns an arrival into the little that stays in memory: a header is not kept per object.
+    """
+
+    study_instance_uid: str
+    expected: frozenset[str]
+    keep: Callable[[Arrival], object]
+    kept: list[Any] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    failure: MigrateError | None = None
+    unfinished: int = 0
+    last_traffic: float = field(default_factory=time.monotonic)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def touch(self) -> None:
+        """Bytes are flowing: the idle watchdog starts again."""
+        self.last_traffic = time.monotonic()
+
+    def got(self, arrival: Arrival) -> None:
+        """A whole (and, where it lands, durable) object."""
+        kept = self.keep(arrival)
+        with self.changed:
+            self.kept.append(kept)
+            self.seen.add(arrival.digested.header.sop_instance_uid or "")
+            self._wake()
+
+    def refuse(self, rejected: Rejected) -> None:
+        """An object that came and cannot be trusted."""
+        with self.changed:
+            self.rejected.append(rejected)
+            self.seen.add(rejected.sop_instance_uid)
+            self._wake()
+
+    def fail(self, error: MigrateError) -> None:
+        """The local side cannot take more (disk full, disk error)."""
+        with self.changed:
+            self.failure = error
+            self._wake()
+
+    def count(self, step: int) -> None:
+        """An object begins (+1) or has been dealt with (-1)."""
+        with self.changed:
+            self.unfinished += step
+            self._wake()
+
+    def _wake(self) -> None:
+        self.touch()
+        self.changed.notify_all()
+
+    def missing(self) -> set[str]:
+        """SOP Instance UIDs expected and not yet here."""
+        with self.changed:
+            return set(self.expected - self.seen)
+
+    def idle_s(self) -> float:
+        """Seconds since the last byte for this study."""
+        return time.monotonic() - self.last_traffic
+
+    def wait_complete(self, quiet_s: float) -> bool:
+        """Wait until all has come, or nothing has for `quiet_s` (a move may end before its data).
+
+        Returns:
+            Whether every expected instance is here.
+
+        Raises:
+            LocalError: The disk refused (StagingFull when it is full).
+        """
+        with self.changed:
+            while self.failure is None and (self.unfinished or self.expected - self.seen):
+                left = quiet_s - self.idle_s()
+                if left <= 0:
+                    break
+                self.changed.wait(left)
+        if self.failure:
+            raise self.failure
+        return not self.missing()
+
+
+class Registry:
+    """The studies that wait, by Study Instance UID; everything else is refused and counted."""
+
+    def __init__(self) -> None:
+        self._inboxes: dict[str, Inbox] = {}
+        self._by_instance: dict[str, Inbox] = {}
+        self._lock = threading.Lock()
+        self.unasked = 0
+
+    def open(self, study_instance_uid: str, expected: Iterable[str], keep: Callable[[Arrival], object]) -> Inbox:
+        """Start waiting for a study."""
+        inbox = Inbox(study_instance_uid, frozenset(expected), keep)
+        with self._lock:
+            self._inboxes[study_instance_uid] = inbox
+            self._by_instance.update(dict.fromkeys(inbox.expected, inbox))
+        return inbox
+
+    def close(self, inbox: Inbox) -> None:
+        """Stop waiting; what comes later is refused."""
+        with self._lock:
+            self._inboxes.pop(inbox.study_instance_uid, None)
+            for uid in inbox.expected:
+                if self._by_instance.get(uid) is inbox:
+                    del self._by_instance[uid]
+
+    def of_study(self, study_instance_uid: str | None) -> Inbox | None:
+        """Who waits for this study."""
+        with self._lock:
+            inbox = self._inboxes.get(study_instance_uid or "")
+            self.unasked += inbox is None
+            return inbox
+
+    def of_instance(self, sop_instance_uid: str) -> Inbox | None:
+        """Who expects this instance; the only clue when the data set cannot be read."""
+        with self._lock:
+            return self._by_instance.get(sop_instance_uid)
+
+
+def _class_of(error: IllegalDicom) -> ExceptionClass:
+    truncated = "truncated" in error.fact or "shorter" in error.fact
+    return ExceptionClass.CORRUPT if truncated else ExceptionClass.ILLEGAL_DICOM
+
+
+class ReadingObject:
+    """One object that is digested and not kept."""
+
+    def __init__(self, registry: Registry, incoming: Incoming) -> None:
+        self.registry = registry
+        self.incoming = incoming
+        self.digester = Digester(incoming.transfer_syntax_uid)
+        self.illegal: IllegalDicom | None = None
+        self.expecting = registry.of_instance(incoming.sop_instance_uid)
+        if self.expecting:
+            self.expecting.count(+1)
+
+    def write(self, view: memoryview) -> None:
+        """Data set bytes as they come."""
+        if self.expecting:
+            self.expecting.touch()
+        try:
+            self.digester.feed(view)
+        except IllegalDicom as error:
+            self.illegal = self.illegal or error
+
+    def finish(self) -> int:
+        """The object is whole: hand it to whoever waits. Returns the C-STORE status."""
+        try:
+            return self._finish()
+        finally:
+            if self.expecting:
+                self.expecting.count(-1)
+
+    def discard(self, _reason: str) -> None:
+        """The association died in the middle: nothing arrived."""
+        if self.expecting:
+            self.expecting.count(-1)
+
+    def _finish(self) -> int:
+        try:
+            if self.illegal:
+                raise self.illegal
+            digested = self.digester.close()
+        except IllegalDicom as error:
+            return self._untrusted(error)
+        inbox = self.registry.of_study(digested.header.study_instance_uid)
+        arrival = Arrival(
+            digested=digested, transfer_syntax_uid=self.incoming.transfer_syntax_uid, received_at=now()
+        )
+        return self._deliver(inbox, arrival)
+
+    def _deliver(self, inbox: Inbox | None, arrival: Arrival) -> int:
+        if inbox is None:
+            return NOT_AUTHORISED
+        inbox.got(arrival)
+        return SUCCESS
+
+    def _untrusted(self, error: IllegalDicom) -> int:
+        """Answer success all the same: an error would make some sources give up the whole move."""
+        if self.expecting is None:
+            return NOT_AUTHORISED
+        self.expecting.refuse(Rejected(self.incoming.sop_instance_uid, _class_of(error), str(error)))
+        return SUCCESS
+
+
+class LandingObject(ReadingObject):
+    """One object that is written to the landing area while it is digested."""
+
+    def __init__(self, registry: Registry, incoming: Incoming, area: LandingArea, ae_title: str) -> None:
+        self.area = area
+        self.temporary, self.descriptor = area.create()
+        super().__init__(registry, incoming)
+        meta = preamble_and_meta(
+            sop_class_uid=incoming.sop_class_uid,
+            sop_instance_uid=incoming.sop_instance_uid,
+            transfer_syntax_uid=incoming.transfer_syntax_uid,
+            sending_ae_title=incoming.calling_ae_title,
+            receiving_ae_title=ae_title,
+        )
+        self._put(memoryview(meta))
+
+    def write(self, view: memoryview) -> None:
+        """Data set bytes as they come: to the file and into the digests."""
+        if self.area.free_bytes() <= 0:
+            self._fail(full(self.area.root, self.area.reserve_bytes))
+        self._put(view)
+        super().write(view)
+
+    def discard(self, reason: str) -> None:
+        """Nothing arrived: the temporary file goes."""
+        self._drop()
+        super().discard(reason)
+
+    def _put(self, view: memoryview) -> None:
+        try:
+            while view:
+                view = view[os.write(self.descriptor, view) :]
+        except OSError as error:
+            self._fail(refused(self.area.root, error))
+
+    def _fail(self, error: MigrateError) -> None:
+        if self.expecting:
+            self.expecting.fail(error)
+        raise error
+
+    def _drop(self) -> None:
+        self._close()
+        self.temporary.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def finish(self) -> int:
+        """Hand it to the next durable group; it counts when that group is on the disk."""
+        self._close()
+        return super().finish()
+
+    def _deliver(self, inbox: Inbox | None, arrival: Arrival) -> int:
+        if inbox is None:
+            self._drop()
+            return NOT_AUTHORISED
+        inbox.count(+1)
+
+        def durable(error: Exception | None) -> None:
+            if error is None:
+                inbox.got(arrival)
+            else:
+                inbox.fail(error if isinstance(error, MigrateError) else StagingFull(str(error)))
+            inbox.count(-1)
+
+        self.area.land(Landed(self.temporary, self.area.path_of(arrival.digests.wire), durable))
+        return SUCCESS
+
+    def _untrusted(self, error: IllegalDicom) -> int:
+        self.area.set_aside(self.temporary, self.digester.wire())
+        return super()._untrusted(error)
+
+
+class ReadingSink:
+    """Digest only: what read-back needs."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def begin(self, incoming: Incoming) -> ReadingObject:
+        """A data set is about to come."""
+        return ReadingObject(self.registry, incoming)
+
+
+class LandingSink:
+    """Digest and keep: what retrieve needs."""
+
+    def __init__(self, registry: Registry, area: LandingArea, ae_title: str) -> None:
+        self.registry = registry
+        self.area = area
+        self.ae_title = ae_title
+
+    def begin(self, incoming: Incoming) -> LandingObject:
+        """A data set is about to come. Raises StagingFull when the reserve would be touched."""
+        try:
+            return LandingObject(self.registry, incoming, self.area, self.ae_title)
+        except MigrateError as error:
+            if inbox := self.registry.of_instance(incoming.sop_instance_uid):
+                inbox.fail(error)
+            raise
+
+
+class ByCaller:
+    """One port, two purposes: what the destination sends is read back, the rest lands."""
+
+    def __init__(self, landing: LandingSink, reading: Mapping[str, ReadingSink]) -> None:
+        self.landing = landing
+        self.reading = reading
+
+    def begin(self, incoming: Incoming) -> ReadingObject:
+        """Choose by the calling AE title."""
+        return self.reading.get(incoming.calling_ae_title, self.landing).begin(incoming)
