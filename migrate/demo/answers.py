@@ -117,20 +117,14 @@ class Answerer:
 
     def _altered(self, question: Question) -> Iterator[Row]:
         orders = self.orders
-        keys = question.keys
-        if orders.no_optional_keys:
-            known = supported_keys(question.level, optional=False)
-            keys = {key: value for key, value in keys.items() if key in known}
-        known = supported_keys(question.level)
-        keys = {key: value for key, value in keys.items() if key in known}
+        known = supported_keys(question.level, optional=not orders.no_optional_keys)
+        keys = {key: value for key, value in question.keys.items() if key in known}
         rows = self.catalogue.rows(question.level, keys, dialect_of(orders))
         for alteration in ALTERATIONS:
             rows = alteration(rows, question, self)
         return rows
 
-    def _presented(
-        self, question: Question, rows: Iterable[Row], end: End
-    ) -> Generator[tuple[int, Row], None, End]:
+    def _presented(self, question: Question, rows: Iterable[Row], end: End) -> Generator[tuple[int, Row], None, End]:
         shown = _shown_keys(question, self.orders)
         flagged = self.orders.flags_unsupported_keys and len(shown) < len(question.keys)
         pending = PENDING_WITH_UNSUPPORTED_KEYS if flagged else PENDING
@@ -283,7 +277,7 @@ def _strangers(rows: Iterator[Row], question: Question, by: Answerer) -> Iterato
 def _foreign(question: Question, by: Answerer) -> Iterator[Row]:
     dialect = dialect_of(by.orders)
     if question.level == "STUDY":
-        inside = matches(question.keys, dialect)
+        inside = matches(_known(question), dialect)
         yield from (row for row in by.catalogue.rows("STUDY", {}, dialect) if not inside(row.values))
         return
     asked = question.keys.get("StudyInstanceUID", "")
@@ -295,6 +289,33 @@ def _foreign(question: Question, by: Answerer) -> Iterator[Row]:
 def _without_uid(rows: Iterator[Row], question: Question, by: Answerer) -> Iterator[Row]:
     extra = Row({"StudyDate": question.keys.get("StudyDate", "")[:8], _NO_UID: "yes"})
     return itertools.chain(rows, itertools.repeat(extra, by.orders.extra_rows_without_uid))
+
+
+def _shells(rows: Iterator[Row], question: Question, by: Answerer) -> Iterator[Row]:
+    """Studies in the catalogue that hold nothing: their series level is empty."""
+    if not by.orders.empty_shells or question.level != "STUDY":
+        return rows
+    inside = matches(_known(question), dialect_of(by.orders))
+    shells = (Row(shell_values(number)) for number in range(1, by.orders.empty_shells + 1))
+    return itertools.chain(rows, (row for row in shells if inside(row.values)))
+
+
+def shell_values(number: int) -> dict[str, str]:
+    """The STUDY keys of empty shell number `number`, counted from 1."""
+    return {
+        "StudyInstanceUID": f"{_INVENTED}.2.{number}",
+        "StudyDate": f"20120{1 + number % 9}15",
+        "StudyTime": "120000",
+        "PatientID": f"S{number:07d}",
+        "PatientName": "SHELL^EMPTY",
+        "ModalitiesInStudy": "CR",
+        "NumberOfStudyRelatedInstances": "0",
+    }
+
+
+def _known(question: Question) -> dict[str, str]:
+    known = supported_keys(question.level)
+    return {key: value for key, value in question.keys.items() if key in known}
 
 
 def _endless(rows: Iterator[Row], question: Question, by: Answerer) -> Iterator[Row]:
@@ -312,6 +333,7 @@ ALTERATIONS: tuple[Alteration, ...] = (
     _wrong_parent,
     _illegal_dates,
     _undecodable,
+    _shells,
     _uid_dropped,
     _strangers,
     _without_uid,

@@ -31,9 +31,7 @@ _COUNTED = {
     "RetrieveAETitle",
     "AvailableTransferSyntaxUID",
 }
-_READ = sorted(
-    {"SpecificCharacterSet", "Modality"}.union(*(supported_keys(level) for level in LEVELS)) - _COUNTED
-)
+_READ = sorted({"SpecificCharacterSet", "Modality"}.union(*(supported_keys(level) for level in LEVELS)) - _COUNTED)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

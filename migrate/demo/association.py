@@ -190,5 +190,5 @@ def _guard(association: Association) -> None:
     """
     take = association.dimse.get_msg
     association.dimse.get_msg = (  # type: ignore[method-assign]
-        lambda block=False: take(block) if block else (None, None)  # type: ignore[misc]
+        lambda block=False: take(block) if block else (None, None)
     )

@@ -53,7 +53,8 @@ def serve_action(call: Call) -> None:
 
 
 def _report(call: Call, request: Dataset) -> Dataset:
-    committed, failed = [], []
+    committed: list[Dataset] = []
+    failed: list[Dataset] = []
     for item in request.get("ReferencedSOPSequence", ()):
         reason = 0 if call.core.orders.commitment.lies else _failure_reason(call, item)
         (failed if reason else committed).append(_item(item, reason))

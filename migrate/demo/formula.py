@@ -71,7 +71,7 @@ def _day_counts(plan: FormulaPlan, dated: int) -> list[int]:
     days = plan.days or min(7_305, max(1, dated // 137))
     draws = [_mixed(plan.seed * 1_000_003 + day) for day in range(days)]
     heavy_days = sorted(range(days), key=draws.__getitem__)[: math.ceil(days * plan.heavy_days_share)]
-    counts = {}
+    counts: dict[int, int] = {}
     for day in heavy_days:
         count = plan.cap + 1 + (draws[day] >> 8) % plan.cap
         if sum(counts.values()) + count <= dated:
@@ -90,17 +90,17 @@ def _day_counts(plan: FormulaPlan, dated: int) -> list[int]:
 class FormulaArchive:
     """A catalogue of `plan.studies` studies that are nowhere kept."""
 
-    def __init__(self, plan: FormulaPlan = FormulaPlan()) -> None:  # noqa: B008 - frozen value
+    def __init__(self, plan: FormulaPlan = FormulaPlan()) -> None:
         self.plan = plan
         self.undated = round(plan.studies * plan.undated_share)
         self.dated = plan.studies - self.undated
         self.studies_per_day = _day_counts(plan, self.dated)
         days = range(len(self.studies_per_day))
         self.dates = [f"{plan.first_day + timedelta(days=day):%Y%m%d}" for day in days]
-        self._starts = [0]
+        self.starts = [0]
         for count in self.studies_per_day:
-            self._starts.append(self._starts[-1] + count)
-        self._patients = _Patients(plan.studies)
+            self.starts.append(self.starts[-1] + count)
+        self.patients = _Patients(plan.studies)
 
     def __len__(self) -> int:
         return self.plan.studies
@@ -133,8 +133,8 @@ class FormulaArchive:
         return (instance for each in series for instance in _instances(each))
 
     def _patient_rows(self, keys: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-        for patient in self._patients.with_prefix(_prefix(keys.get("PatientID", ""))):
-            studies = self._patients.studies_of(patient)
+        for patient in self.patients.with_prefix(_prefix(keys.get("PatientID", ""))):
+            studies = self.patients.studies_of(patient)
             first = _Study(self, next(studies))
             yield {**first, "NumberOfPatientRelatedStudies": str(1 + sum(1 for _ in studies))}
 
@@ -143,8 +143,8 @@ class FormulaArchive:
             found = map(self._index_of, keys["StudyInstanceUID"].split("\\"))
             return (index for index in found if index is not None)
         if _prefix(keys.get("PatientID", "")):
-            patients = self._patients.with_prefix(_prefix(keys["PatientID"]))
-            return (index for patient in patients for index in self._patients.studies_of(patient))
+            patients = self.patients.with_prefix(_prefix(keys["PatientID"]))
+            return (index for patient in patients for index in self.patients.studies_of(patient))
         accession = keys.get("AccessionNumber", "")
         if accession.startswith("A") and len(accession) == 10 and accession[1:].isdigit():
             return iter(range(int(accession[1:]), int(accession[1:]) + 1))
@@ -157,7 +157,7 @@ class FormulaArchive:
         first, last = self._day(low, 0), self._day(high if dash else low, len(self.studies_per_day) - 1)
         if last < first or last < 0 or first >= len(self.studies_per_day):
             return range(0)
-        return range(self._starts[max(first, 0)], self._starts[min(last, len(self._starts) - 2) + 1])
+        return range(self.starts[max(first, 0)], self.starts[min(last, len(self.starts) - 2) + 1])
 
     def _day(self, text: str, default: int) -> int:
         if len(text) != 8 or not text.isdigit():
@@ -222,13 +222,13 @@ class _Ids:
     """The ids as a sorted sequence for bisect."""
 
     def __init__(self, patients: _Patients) -> None:
-        self._patients = patients
+        self.patients = patients
 
     def __len__(self) -> int:
-        return len(self._patients)
+        return len(self.patients)
 
     def __getitem__(self, patient: int) -> str:
-        return self._patients.id_of(patient)
+        return self.patients.id_of(patient)
 
 
 class _Study(Mapping[str, str]):
@@ -277,14 +277,17 @@ class _Study(Mapping[str, str]):
     def _instances_in(self, series_number: int) -> int:
         return 1 + _mixed(self._mix + series_number) % 40
 
+    def number(self) -> int:
+        return self._index
+
     def uid(self) -> str:
         return self._archive.study_instance_uid(self._index)
 
     def patient_id(self) -> str:
-        return self._archive._patients.id_of(self._patient())
+        return self._archive.patients.id_of(self._patient())
 
     def _patient(self) -> int:
-        return self._archive._patients.of_study(self._index)
+        return self._archive.patients.of_study(self._index)
 
     def name(self) -> str:
         return f"SYNTHETIC^P{self._patient():08d}"
@@ -293,7 +296,7 @@ class _Study(Mapping[str, str]):
         """The day's number, -1 when the study has no date."""
         if self._index >= self._archive.dated:
             return -1
-        return bisect.bisect_right(self._archive._starts, self._index) - 1
+        return bisect.bisect_right(self._archive.starts, self._index) - 1
 
     def date(self) -> str:
         day = self.day()
@@ -303,7 +306,7 @@ class _Study(Mapping[str, str]):
         day = self.day()
         if day >= 0 and (self._mix >> 8) % 100_000 < self._archive.plan.timeless_share * 100_000:
             return ""
-        first, count = (self._archive._starts[day], self._archive.studies_per_day[day]) if day >= 0 else (0, 0)
+        first, count = (self._archive.starts[day], self._archive.studies_per_day[day]) if day >= 0 else (0, 0)
         place = self._index - first
         second = (place * _DAY_S + self._mix % _DAY_S) // (count + 1) if count else self._mix % _DAY_S
         return f"{second // 3600:02d}{second // 60 % 60:02d}{second % 60:02d}"
@@ -343,7 +346,7 @@ _STUDY_FORMULAS: dict[str, Callable[[_Study], str]] = {
     "StudyDate": _Study.date,
     "StudyTime": _Study.time,
     "AccessionNumber": _Study.accession,
-    "StudyID": lambda study: str(study._index % 10_000),
+    "StudyID": lambda study: str(study.number() % 10_000),
     "ModalitiesInStudy": _Study.modalities,
     "InstitutionName": _Study.institution,
     "StudyDescription": lambda study: f"{study.modalities().split(chr(92))[0]} EXAMINATION",

@@ -32,9 +32,7 @@ class StudyFacts:
     series: tuple[SeriesFacts, ...] = ()
 
 
-def study_facts(
-    study_instance_uid: str, instance_counts: tuple[int, ...] = (1,), **values: str
-) -> StudyFacts:
+def study_facts(study_instance_uid: str, instance_counts: tuple[int, ...] = (1,), **values: str) -> StudyFacts:
     """A study with one CT series for each count, its UIDs below the study's.
 
     `values` are further STUDY keys by keyword: `StudyDate="20190230"`, `PatientID="A1"`.
@@ -73,9 +71,7 @@ class ListArchive:
 
     def remove(self, study_instance_uid: str) -> None:
         """Let a study vanish."""
-        self._studies = [
-            study for study in self._studies if study.values["StudyInstanceUID"] != study_instance_uid
-        ]
+        self._studies = [study for study in self._studies if study.values["StudyInstanceUID"] != study_instance_uid]
 
     def study_instance_uids(self) -> set[str]:
         """The truth."""

@@ -47,6 +47,7 @@ class FindMisbehaviours:
     per_instance_rows: bool = False
     foreign_rows: int = 0
     extra_rows_without_uid: int = 0
+    empty_shells: int = 0
     uid_dropped_every: int = 0
     wrong_parent_every: int = 0
     wrong_level_every: int = 0
@@ -198,5 +199,3 @@ def _frozen(value: object) -> object:
 
 def _unknown(what: str, unknown: list[str], known: Any) -> ConfigError:
     return ConfigError(f"unknown {what} ordered", f"known: {', '.join(known)}", unknown=", ".join(unknown))
-
-

@@ -39,7 +39,7 @@ class Progress:
         self.remaining -= 1
         if status == _SUCCESS:
             self.completed += 1
-        elif status >> 12 == 0xB:  # noqa: PLR2004 - Bxxx are the warnings, PS3.4 B.2.3
+        elif status >> 12 == 0xB:  # Bxxx are the warnings, PS3.4 B.2.3
             self.warnings += 1
         else:
             self.failed.append(stored.sop_instance_uid)

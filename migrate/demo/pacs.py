@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -20,6 +20,7 @@ from pynetdicom import AE, evt
 from pynetdicom._globals import ALL_TRANSFER_SYNTAXES
 from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION
 from pynetdicom.presentation import AllStoragePresentationContexts
+from pynetdicom.transport import ThreadedAssociationServer
 
 from migrate.demo.answers import Answerer, FindHistory
 from migrate.demo.archive import FolderArchive
@@ -130,7 +131,7 @@ class EmbeddedPeer:
         self.archive = FolderArchive(options.folder, options.ae_title)
         self._history = FindHistory()
         self._core = self._made_core(catalogue or self.archive)
-        self._server: PeerServer | None = None
+        self._server: ThreadedAssociationServer | None = None
 
     def _made_core(self, catalogue: Catalogue) -> Core:
         orders = self.options.misbehaviours
@@ -155,11 +156,11 @@ class EmbeddedPeer:
             stopping=stop,
         )
 
-    def start(self) -> EmbeddedPeer:
+    def start(self) -> Self:
         """Listen. Raises LocalError when the port is taken."""
         address = (self.options.host, self.options.port)
         try:
-            self._server = self._core.ae.make_server(
+            server = self._core.ae.make_server(
                 address,
                 contexts=self._contexts(),  # type: ignore[arg-type]
                 evt_handlers=self._handlers(),
@@ -168,9 +169,10 @@ class EmbeddedPeer:
             )
         except OSError as error:
             raise LocalError("the port is taken", port=self.options.port) from error
-        self._server.core = self._core
-        self._core.ae._servers.append(self._server)  # noqa: SLF001 - where AE.shutdown looks for it
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        server.core = self._core  # type: ignore[attr-defined]
+        self._core.ae._servers.append(server)  # noqa: SLF001 - where AE.shutdown looks for it
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self._server = server
         return self
 
     def stop(self) -> None:
@@ -180,7 +182,7 @@ class EmbeddedPeer:
             self._core.ae.shutdown()
             self._server = None
 
-    def __enter__(self) -> EmbeddedPeer:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(

@@ -81,7 +81,7 @@ class Sender:
         _, answer = self.association.dimse.get_msg(block=True)
         if answer is None or getattr(answer, "Status", None) is None:
             raise AssociationLost
-        return int(answer.Status)
+        return int(answer.Status or 0)
 
     def _command(self, stored: StoredObject) -> dict[str, object]:
         title, message_id = self.originator or (None, None)

@@ -91,9 +91,7 @@ def _record(call: Call, arrival: Arrival, status: int | None) -> None:
     )
     originator = (str(title).strip(), int(message_id)) if title and message_id is not None else None
     call.core.record(
-        StoreRecord(
-            arrival.sop_instance_uid, status, arrival.transfer_syntax_uid, call.calling_ae_title, originator
-        )
+        StoreRecord(arrival.sop_instance_uid, status, arrival.transfer_syntax_uid, call.calling_ae_title, originator)
     )
 
 
