@@ -8,8 +8,8 @@ from typing import Any
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pynetdicom.dsutils import decode
 
-from migrate.demo.answers import CANCEL, ClosedInMidAnswer, End, Question
 from migrate.demo.core import Call
+from migrate.demo.question import CANCEL, ClosedInMidAnswer, End, Question
 from migrate.demo.rows import Row
 from migrate.demo.text import identifier_bytes, row_of
 

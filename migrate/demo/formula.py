@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from migrate.demo.matching import Dialect, matches
+from migrate.demo.patients import Patients
 from migrate.demo.rows import Row
 
 _ROOT = "1.2.826.0.1.3680043.8.498"
@@ -32,7 +33,6 @@ _SOP_CLASSES = {
     "SR": "1.2.840.10008.5.1.4.1.1.88.11",
 }
 _FACILITIES = ("NORTH HOSPITAL", "SOUTH HOSPITAL", "LAKE CLINIC", "HILL CLINIC", "HARBOUR IMAGING", "")
-_STUDIES_PER_PATIENT = 3
 _DAY_S = 86_400
 
 
@@ -100,7 +100,7 @@ class FormulaArchive:
         self.starts = [0]
         for count in self.studies_per_day:
             self.starts.append(self.starts[-1] + count)
-        self.patients = _Patients(plan.studies)
+        self.patients = Patients(plan.studies)
 
     def __len__(self) -> int:
         return self.plan.studies
@@ -178,57 +178,6 @@ class FormulaArchive:
 
 def _prefix(wanted: str) -> str:
     return wanted[: min((wanted.find(mark) for mark in "*?\\" if mark in wanted), default=len(wanted))]
-
-
-class _Patients:
-    """Patient numbers, their ids in sorted order, and a bijection between studies and patients."""
-
-    def __init__(self, studies: int) -> None:
-        self._studies = max(1, studies)
-        self._count = math.ceil(self._studies / _STUDIES_PER_PATIENT)
-        self._digits_only = max(1, self._count * 4 // 5)
-        self._factor = max(1, int(self._studies * 0.618))
-        while math.gcd(self._factor, self._studies) != 1:
-            self._factor += 1
-        self._inverse = pow(self._factor, -1, self._studies) if self._studies > 1 else 0
-        self._width = max(6, len(str(self._count)) + 1)
-
-    def of_study(self, index: int) -> int:
-        return self._factor * index % self._studies // _STUDIES_PER_PATIENT
-
-    def studies_of(self, patient: int) -> Iterator[int]:
-        first = patient * _STUDIES_PER_PATIENT
-        places = range(first, min(first + _STUDIES_PER_PATIENT, self._studies))
-        return (self._inverse * place % self._studies for place in places)
-
-    def id_of(self, patient: int) -> str:
-        lettered = patient >= self._digits_only
-        place = patient - self._digits_only if lettered else patient
-        size = self._count - self._digits_only if lettered else self._digits_only
-        number = place * (10**self._width // size)
-        return f"{'M' if lettered else ''}{number:0{self._width}d}"
-
-    def with_prefix(self, prefix: str) -> range:
-        """The patients whose id starts so: a range, because ids ascend with the number."""
-        ids = _Ids(self)
-        first = bisect.bisect_left(ids, prefix)
-        return range(first, bisect.bisect_left(ids, prefix + "\uffff"))
-
-    def __len__(self) -> int:
-        return self._count
-
-
-class _Ids:
-    """The ids as a sorted sequence for bisect."""
-
-    def __init__(self, patients: _Patients) -> None:
-        self.patients = patients
-
-    def __len__(self) -> int:
-        return len(self.patients)
-
-    def __getitem__(self, patient: int) -> str:
-        return self.patients.id_of(patient)
 
 
 class _Study(Mapping[str, str]):

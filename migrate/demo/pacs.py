@@ -22,7 +22,7 @@ from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION
 from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.transport import ThreadedAssociationServer
 
-from migrate.demo.answers import Answerer, FindHistory
+from migrate.demo.answers import Answerer
 from migrate.demo.archive import FolderArchive
 from migrate.demo.association import (
     MAXIMUM_PDU_BYTES,
@@ -36,8 +36,10 @@ from migrate.demo.association import (
 from migrate.demo.commitment import STORAGE_COMMITMENT, serve_action
 from migrate.demo.core import Core, StoreRecord
 from migrate.demo.find import PATIENT_ROOT_FIND, STUDY_ROOT_FIND, serve_find
+from migrate.demo.formula import FormulaArchive, FormulaPlan
 from migrate.demo.misbehaviour import Misbehaviours
 from migrate.demo.move import serve_get, serve_move
+from migrate.demo.question import FindHistory
 from migrate.demo.rows import Catalogue
 from migrate.demo.store import serve_store
 from migrate.errors import ConfigError, LocalError
@@ -71,6 +73,7 @@ class PeerOptions:
         misbehaviours: Orders.
         allow: Calling AE titles; None allows all.
         store_log: A file that gets one line for each C-STORE (`uid status syntax`).
+        formula: Answer C-FIND from a formula of this many studies instead of the folder.
     """
 
     ae_title: str
@@ -81,6 +84,7 @@ class PeerOptions:
     misbehaviours: Misbehaviours = field(default_factory=Misbehaviours)
     allow: tuple[str, ...] | None = None
     store_log: Path | None = None
+    formula: int | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -93,6 +97,7 @@ class PeerOptions:
             "misbehaviours": self.misbehaviours.to_mapping(),
             "allow": None if self.allow is None else list(self.allow),
             "store_log": None if self.store_log is None else str(self.store_log),
+            "formula": self.formula,
         }
 
     @classmethod
@@ -110,6 +115,7 @@ class PeerOptions:
                 misbehaviours=Misbehaviours.from_mapping(values.get("misbehaviours", {})),
                 allow=None if allow is None else tuple(allow),
                 store_log=None if store_log is None else Path(store_log),
+                formula=values.get("formula"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError("the peer's options are wrong", why=repr(error)) from error
@@ -130,6 +136,8 @@ class EmbeddedPeer:
         options.folder.mkdir(parents=True, exist_ok=True)
         self.archive = FolderArchive(options.folder, options.ae_title)
         self._history = FindHistory()
+        if catalogue is None and options.formula is not None:
+            catalogue = FormulaArchive(FormulaPlan(studies=options.formula))
         self._core = self._made_core(catalogue or self.archive)
         self._server: ThreadedAssociationServer | None = None
 

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from migrate.demo.answers import Answerer, ClosedInMidAnswer, End, FindHistory, Question
+from migrate.demo.answers import Answerer
 from migrate.demo.formula import FormulaArchive, FormulaPlan
 from migrate.demo.listed import InstanceFacts, ListArchive, SeriesFacts, StudyFacts, study_facts
 from migrate.demo.misbehaviour import FindMisbehaviours
+from migrate.demo.question import ClosedInMidAnswer, End, FindHistory, Question
 from migrate.demo.rows import Catalogue, Row
 from migrate.errors import PeerError, PeerUnavailable
 from migrate.model import Level
