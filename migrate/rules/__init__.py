@@ -1,0 +1,1 @@
+"""Normalization: rules change what they declare, record it, and change nothing else."""
