@@ -14,11 +14,12 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Final
 
 from migrate.dicom.bulk import ENCAPSULATED_DOCUMENT_LENGTH
 from migrate.dicom.charset import charset_terms, decode
-from migrate.dicom.dictionary import is_private_creator, tag_path, vr_of
+from migrate.dicom.dictionary import tag_path, vr_of
 from migrate.dicom.element import Element, Item
 from migrate.dicom.walk import ITEM, sequence_in
 
@@ -40,9 +41,13 @@ SKIPPED_AT_TOP: Final = frozenset(
 """What a correct migration may add or recompute; groups 0000 and 0002 are skipped as well."""
 
 _FIRST_GROUP: Final = 0x0008
+_FIRST_CREATOR: Final = 0x0010
+_LAST_CREATOR: Final = 0x00FF
+_BYTES: Final = tuple(bytes((number,)) for number in range(0x100))
 _PAD: Final = b" \0"
 _PN_PAD: Final = b" \0^"
 _LENGTH: Final = struct.Struct("<BI")
+_key = itemgetter(0)
 _ITEM_LENGTH: Final = struct.Struct("<I")
 _VALUE, _RAW, _SEQUENCE = b"vrs"
 _TEXT_VRS: Final = frozenset({"SH", "LO", "ST", "LT", "UC", "UT", "PN"})
@@ -56,12 +61,8 @@ Learnt = Mapping[bytes, str]
 """VRs of private elements by canonical key."""
 
 
-class Record(NamedTuple):
-    """One element in canonical form: where it sorts, its bytes, and where it came from."""
-
-    key: bytes
-    data: bytes
-    element: Element
+Record = tuple[bytes, bytes, Element]
+"""One element in canonical form: the key it sorts by, its bytes (key included), and where it came from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +72,12 @@ class Reading:
     charset: tuple[str, ...] = ("",)
     little_endian: bool = True
     learnt: Learnt = field(default_factory=dict)
+
+
+@lru_cache(maxsize=1024)
+def _heading(length: int) -> bytes:
+    """Kind and length of a plain value."""
+    return _LENGTH.pack(_VALUE, length)
 
 
 def swap(value: bytes, word: int) -> bytes:
@@ -133,7 +140,7 @@ def _text(value: bytes, vr: str, reading: Reading) -> bytes:
             raw = "\\".join(reading.charset).encode() + b"\0" + value.rstrip(_PAD)
             return _LENGTH.pack(_RAW, len(raw)) + raw
     clean = _READERS[vr](value)
-    return _LENGTH.pack(_VALUE, len(clean)) + clean
+    return _heading(len(clean)) + clean
 
 
 def _binary(value: bytes, vr: str, reading: Reading) -> bytes:
@@ -141,7 +148,7 @@ def _binary(value: bytes, vr: str, reading: Reading) -> bytes:
         value = swap(value, word_bytes(vr))
     if len(value) & 1:
         value += b"\0"
-    return _LENGTH.pack(_VALUE, len(value)) + value
+    return _heading(len(value)) + value
 
 
 def _even_text(value: bytes, vr: str, reading: Reading) -> bytes:
@@ -155,7 +162,7 @@ def _even_text(value: bytes, vr: str, reading: Reading) -> bytes:
 def _sequence(items: Iterable[Item], reading: Reading) -> bytes:
     pieces: list[bytes] = []
     for item in items:
-        content = b"".join([record.data for record in item_records(item, reading)])
+        content = b"".join([record[1] for record in item_records(item, reading)])
         pieces += (_ITEM_LENGTH.pack(len(content)), content)
     body = b"".join(pieces)
     return _LENGTH.pack(_SEQUENCE if pieces else _VALUE, len(body)) + body
@@ -181,11 +188,12 @@ def _fragments(value: bytes, *, little: bool) -> bytes:
 
 
 @lru_cache(maxsize=65_536)
-def _public(tag: int) -> tuple[bytes, str] | None:
-    """Key and dictionary VR of a public tag, or None when it is skipped at every level."""
+def _public(tag: int) -> tuple[bytes, str, bool] | None:
+    """Key, dictionary VR and whether that is plain text; None for what is skipped at every level."""
     if tag in SKIPPED_EVERYWHERE or not tag & 0xFFFF:
         return None
-    return tag.to_bytes(4, "big"), vr_of(tag)
+    vr = vr_of(tag)
+    return tag.to_bytes(4, "big"), vr, _READERS.get(vr) is _several
 
 
 def _body(element: Element, vr: str, reading: Reading) -> bytes:
@@ -228,54 +236,66 @@ def records(elements: Iterable[Element], reading: Reading) -> list[Record]:
     found: list[Record] = []
     private: list[Element] = []
     for element in elements:
-        tag = element.tag
+        tag, _, _, _, _, _, value, items = element
         if tag & 0x10000:
             private.append(element)
             continue
         public = _public(tag)
-        if public is None or element.value is None:
+        if public is None or value is None:
             continue
-        key, vr = public
-        found.append(Record(key, key + _body(element, vr, reading), element))
+        key, vr, simple = public
+        # The fast lane for most elements: one text value in ASCII; anything else goes by `_body`.
+        if simple and items is None and value.isascii() and b"\\" not in value and b"\x1b" not in value:
+            clean = value.strip(_PAD)
+            found.append((key, key + _heading(len(clean)) + clean, element))
+        else:
+            found.append((key, key + _body(element, vr, reading), element))
     if private:
         found += private_records(private, reading)
     found.sort(key=_key)
     return found
 
 
-def _key(record: Record) -> bytes:
-    return record.key
-
-
 def private_keys(elements: Iterable[Element], reading: Reading) -> list[tuple[bytes, Element]]:
     """The canonical key of each private element: group, creator, low byte; block numbers do not count."""
-    creators: dict[int, bytes] = {}
+    blocks: dict[int, bytes] = {}
     keys: list[tuple[bytes, Element]] = []
     for element in sorted(elements):
-        tag = element.tag
-        group = (tag >> 16).to_bytes(2, "big")
-        if is_private_creator(tag):
+        tag = element[0]
+        number = tag & 0xFFFF
+        if number > _LAST_CREATOR:
+            block = blocks.get(tag >> 8)
+            keys.append(((block or _orphan(tag)) + _BYTES[tag & 0xFF], element))
+        elif number >= _FIRST_CREATOR:
+            group = (tag >> 16).to_bytes(2, "big")
             name = _text(element.value or b"", "LO", reading)[_LENGTH.size :]
-            creators[tag >> 16 << 8 | tag & 0xFF] = name
+            blocks[tag >> 16 << 8 | number] = group + b"\1" + name + b"\0"
             keys.append((group + b"\0" + name, element))
-        elif tag & 0xFFFF:
-            name = creators.get(tag >> 16 << 8 | tag >> 8 & 0xFF, b"")
-            keys.append((group + b"\1" + name + b"\0" + bytes((tag & 0xFF,)), element))
+        elif number:
+            keys.append((_orphan(tag) + _BYTES[number], element))
     return keys
+
+
+def _orphan(tag: int) -> bytes:
+    """The key of a block that nobody reserved: its number stays, there is no creator to stand for it."""
+    return (tag >> 16).to_bytes(2, "big") + b"\2" + _BYTES[tag >> 8 & 0xFF]
 
 
 def private_records(elements: Iterable[Element], reading: Reading) -> list[Record]:
     """The canonical form of private elements; a creator is an element without a value."""
     found: list[Record] = []
+    learnt = reading.learnt
     for key, element in private_keys(elements, reading):
         if element.value is None:
             continue
-        if is_private_creator(element.tag):
-            found.append(Record(key, key + _LENGTH.pack(_VALUE, 0), element))
+        if _FIRST_CREATOR <= element[0] & 0xFFFF <= _LAST_CREATOR:
+            found.append((key, key + _heading(0), element))
             continue
-        learnt = reading.learnt.get(key)
-        known = element._replace(vr=learnt) if learnt and element.vr == "UN" else element
-        found.append(Record(key, key + _body(known, "UN", reading), element))
+        if learnt and element.vr == "UN" and key in learnt:
+            body = _body(element._replace(vr=learnt[key]), "UN", reading)
+        else:
+            body = _body(element, "UN", reading)
+        found.append((key, key + body, element))
     return found
 
 
@@ -291,4 +311,4 @@ def top_records(elements: Iterable[Element], reading: Reading, skip: frozenset[i
 
 def path_of(record: Record) -> str:
     """`ggggeeee` as the file has it."""
-    return tag_path(record.element.tag)
+    return tag_path(record[2].tag)

@@ -207,7 +207,9 @@ def _combined(header: Header) -> str | None:
 
 def _bulk_parts(header: Header) -> Iterator[tuple[bytes, int, str]]:
     """Canonical key, tag and digest of each bulk value."""
-    private = {element.tag: key for key, element in private_keys(_privates(header), _reading(header))}
+    private: dict[int, bytes] = {}
+    if any(tag & 0x10000 for tag in header.bulk_xxh3):
+        private = {element.tag: key for key, element in private_keys(_privates(header), _reading(header))}
     for tag, digest in header.bulk_xxh3.items():
         yield private.get(tag, tag.to_bytes(4, "big")), tag, digest
 
@@ -232,12 +234,12 @@ def dataset_digest(header: Header, skip: frozenset[int] = NO_SKIP, learnt: Learn
         skip: Top level tags that may differ (what a rule or the destination declares).
         learnt: VRs of private elements from an explicit encoding of the same object, see `private_vrs`.
     """
-    return xxh3(b"".join([record.data for record in _records(header, skip, learnt)]))
+    return xxh3(b"".join([record[1] for record in _records(header, skip, learnt)]))
 
 
 def tag_digests(header: Header, skip: frozenset[int] = NO_SKIP) -> dict[str, str]:
     """A digest for each top level element that counts, by tag path; bulk elements included."""
-    found = {path_of(record): xxh3(record.data) for record in _records(header, skip)}
+    found = {path_of(record): xxh3(record[1]) for record in _records(header, skip)}
     found.update({tag_path(tag): digest for tag, digest in header.bulk_xxh3.items() if tag not in skip})
     return found
 
@@ -282,7 +284,7 @@ def _differences(a: list[Record], b: list[Record], readings: tuple[Reading, Read
     paths: list[str] = []
     for key in mine.keys() | theirs.keys():
         here, there = mine.get(key, []), theirs.get(key, [])
-        if [record.data for record in here] == [record.data for record in there]:
+        if [record[1] for record in here] == [record[1] for record in there]:
             continue
         path = path_of((here or there)[0])
         paths += [f"{path}{inner}" for inner in _inside(here, there, readings)]
@@ -292,7 +294,7 @@ def _differences(a: list[Record], b: list[Record], readings: tuple[Reading, Read
 def _by_key(records: list[Record]) -> dict[bytes, list[Record]]:
     found: dict[bytes, list[Record]] = {}
     for record in records:
-        found.setdefault(record.key, []).append(record)
+        found.setdefault(record[0], []).append(record)
     return found
 
 
@@ -300,7 +302,7 @@ def _inside(here: list[Record], there: list[Record], readings: tuple[Reading, Re
     """What to add to the path: item paths where both sides have the same number of items, else nothing."""
     if len(here) != 1 or len(there) != 1:
         return [""]
-    mine, theirs = here[0].element.items, there[0].element.items
+    mine, theirs = here[0][2].items, there[0][2].items
     if mine is None or theirs is None or len(mine) != len(theirs):
         return [""]
     paths: list[str] = []

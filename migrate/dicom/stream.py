@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from migrate.dicom.bulk import BULK_ELEMENTS, PIXEL_ELEMENTS, expected_pixel_bytes, is_bulk
+from migrate.dicom.bulk import BULK_ELEMENTS, LARGE_BYTES, PIXEL_ELEMENTS, expected_pixel_bytes, is_bulk
 from migrate.dicom.charset import charset_terms
 from migrate.dicom.dictionary import tag_text
 from migrate.dicom.element import Element
@@ -23,6 +23,7 @@ from migrate.dicom.walk import (
     LONG_VRS,
     SHORT_VRS,
     UNDEFINED,
+    Bounds,
     Frame,
     Head,
     Incomplete,
@@ -36,6 +37,7 @@ DEFAULT_LIMITS: Final = ParseLimits()
 _NOTHING: Final = memoryview(b"")
 _PIXEL_DATA_PROVIDER_URL: Final = 0x00287FE0
 _FIRST_GROUP: Final = 0x0008
+_BELOW: Final = (_FIRST_GROUP << 16) - 1
 _HEAD_BYTES: Final = 8
 _VRS: Final = frozenset(vr.encode() for vr in SHORT_VRS | LONG_VRS)
 _ITEM_STARTS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
@@ -61,6 +63,7 @@ class Tokenizer:
         self._walker = Walker(limits)
         self._elements: dict[int, Element] = {}
         self._last = -1
+        self._highest = _BELOW  # what is not above was seen, or is suspect
         self._base = 0  # data set offset of the first pending byte
         self._kept = 0
         self._pending = bytearray()
@@ -167,6 +170,13 @@ class Tokenizer:
         frame = Frame(end, bounded=self._closing, explicit=syntax.explicit, little=syntax.little_endian, depth=0)
         pos = 0
         while pos < end:
+            plain, after = walker.run(buffer, pos, frame, Bounds(self._highest, BULK_ELEMENTS, LARGE_BYTES))
+            if plain:
+                self._elements.update([(element[0], element) for element in plain])
+                self._last = self._highest = plain[-1].tag
+                self._kept += after - pos
+                pos = after
+                continue
             try:
                 head = walker.head(buffer, pos, frame)
                 if is_bulk(head) and not self._holds_items(buffer, head, frame):
@@ -196,7 +206,7 @@ class Tokenizer:
         tag = element.tag
         walker = self._walker
         at = element.offset - walker.base
-        if tag <= self._last and tag:
+        if tag and (tag <= self._last or tag in self._elements):
             if tag in self._elements:
                 walker.refuse("a tag comes twice", at, tag=tag_text(tag))
             walker.note(f"order of tags at {tag_text(tag)}")
@@ -209,6 +219,7 @@ class Tokenizer:
         walker.count_element(at)
         self._elements[tag] = element
         self._last = tag
+        self._highest = max(self._highest, tag)
         self._kept += element.length if element.value is not None else 0
 
     # -- bulk ----------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ SHORT_VRS: Final = frozenset(
 _SHORT: Final = {vr.encode(): vr for vr in SHORT_VRS}
 _LONG: Final = {vr.encode(): vr for vr in LONG_VRS}
 _FRAGMENTED: Final = frozenset({"OB", "OW"})
+_FIRST_ITEM_TAG: Final = ITEM_GROUP << 16
+_new = tuple.__new__  # what a named tuple calls, without the call around it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +80,17 @@ class Frame(NamedTuple):
     explicit: bool
     little: bool
     depth: int
+
+
+_NO_STOPS: Final[frozenset[int]] = frozenset()
+
+
+class Bounds(NamedTuple):
+    """What a run of plain elements must not go into: tags up to `above`, `stops`, and large values."""
+
+    above: int
+    stops: frozenset[int]
+    large_bytes: int
 
 
 class _Words(NamedTuple):
@@ -171,6 +184,55 @@ class Walker:
         if group != ITEM_GROUP:
             self.note(f"implicit VR element {tag_text(tag)} in an explicit VR data set")
         return Head(tag, vr_of(tag), pos + 8, length)
+
+    def run(self, buffer: bytes, pos: int, frame: Frame, bounds: Bounds) -> tuple[list[Element], int]:
+        """Read plain elements as long as they come: the same as `head` and `body`, several times faster.
+
+        Plain is defined, even and complete, in ascending order within `bounds`, no sequence, not one of the
+        tags or sizes that `bounds` leaves to the caller. Stops in front of the first that is not.
+        """
+        if not frame.explicit:
+            return self._implicit_run(buffer, pos, frame, bounds)
+        found: list[Element] = []
+        unpack = _WORDS[frame.little].explicit.unpack_from
+        base, last, end = self.base, bounds.above, frame.end
+        for _ in range(self.limits.elements - self.elements):
+            if pos + 8 > end:
+                break
+            group, element, code, length = unpack(buffer, pos)
+            vr = _SHORT.get(code)
+            tag = group << 16 | element
+            start = pos + 8
+            stop = start + length
+            if vr is None or length & 1 or stop > end or not last < tag < _FIRST_ITEM_TAG or tag in bounds.stops:
+                break
+            last = tag
+            found.append(_new(Element, (tag, vr, base + pos, base + start, length, False, buffer[start:stop], None)))
+            pos = stop
+        self.elements += len(found)
+        return found, pos
+
+    def _implicit_run(self, buffer: bytes, pos: int, frame: Frame, bounds: Bounds) -> tuple[list[Element], int]:
+        found: list[Element] = []
+        unpack = _WORDS[frame.little].implicit.unpack_from
+        base, last, end = self.base, bounds.above, frame.end
+        for _ in range(self.limits.elements - self.elements):
+            if pos + 8 > end:
+                break
+            group, element, length = unpack(buffer, pos)
+            tag = group << 16 | element
+            start = pos + 8
+            stop = start + length
+            if length & 1 or stop > end or not last < tag < _FIRST_ITEM_TAG or tag in bounds.stops:
+                break
+            vr = vr_of(tag)
+            if vr == "SQ" or length >= bounds.large_bytes:
+                break
+            last = tag
+            found.append(_new(Element, (tag, vr, base + pos, base + start, length, False, buffer[start:stop], None)))
+            pos = stop
+        self.elements += len(found)
+        return found, pos
 
     def body(self, buffer: bytes, pos: int, head: Head, frame: Frame) -> Element:
         """The whole element whose head was read at `pos`, nested content included.
@@ -283,6 +345,11 @@ class Walker:
         found: list[Element] = []
         last = -1
         while delimited or pos < frame.end:
+            plain, pos = self.run(buffer, pos, frame, Bounds(last, _NO_STOPS, UNDEFINED))
+            if plain:
+                found += plain
+                last = plain[-1].tag
+                continue
             head = self.head(buffer, pos, frame)
             if head.tag == ITEM_DELIMITATION:
                 pos = head.start
