@@ -42,7 +42,7 @@ class Done:
         return isinstance(self.error, KilledWorker)
 
 
-class SitePlugin(WorkerPlugin):  # type: ignore[misc]
+class SitePlugin(WorkerPlugin):
     """Opens one `Site` per worker process and closes it with the worker."""
 
     name = PLUGIN
@@ -65,7 +65,8 @@ class SitePlugin(WorkerPlugin):  # type: ignore[misc]
 
 def run_stage(stage: str, work: Any) -> Any:
     """One stage of one study, in a worker. Returns its event, or the MigrateError it raised."""
-    site = get_worker().plugins[PLUGIN].site
+    plugin: Any = get_worker().plugins[PLUGIN]
+    site = plugin.site
     try:
         return STAGES[stage].run(site, work)
     except MigrateError as error:
@@ -97,7 +98,7 @@ class Cluster:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._local = None if scheduler else _local_cluster(config)
         self.client = Client(self._local or scheduler, set_as_default=False)
-        self._finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._tasks: dict[str, tuple[str, str]] = {}
         try:
             self.client.register_plugin(SitePlugin(config, run_folder))
@@ -148,8 +149,8 @@ class Cluster:
         except queue.Empty:
             return done
 
-    def _outcome(self, future: Future) -> Done:
-        study, stage = self._tasks.pop(future.key)
+    def _outcome(self, future: Future[Any]) -> Done:
+        study, stage = self._tasks.pop(str(future.key))
         try:
             result = future.result(timeout=30)
         except Exception as error:  # noqa: BLE001 - whatever a worker raised is told to the engine

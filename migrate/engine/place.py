@@ -17,7 +17,7 @@ from migrate.staging.area import LandingArea
 from migrate.staging.doorstep import Doorstep
 from migrate.staging.intake import ByCaller, Registry
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions
-from migrate.wire.tls import client_context, server_context
+from migrate.wire.dimse.tls import TlsFiles, client_context, server_context
 
 BIND_ATTEMPTS_S = 5.0
 
@@ -31,7 +31,7 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
     """
     logging.getLogger("migrate").setLevel(os.environ.get("MIGRATE_LOG", "WARNING"))
     door = doorstep(config, Path(run_folder), index, receiving=receive)
-    receiver = _receiver(door, index) if receive else None
+    receiver = _receiver(door, index, Path(run_folder)) if receive else None
     source, destination = open_source(door), open_destination(door)
 
     def close() -> None:
@@ -61,11 +61,21 @@ def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -
         area=area,
         registry=Registry(),
         receiving=receiving,
-        tls=client_context(config.tls.cert, config.tls.key, config.tls.ca) if config.tls else None,
+        tls=client_context(files) if (files := tls_files(config, run_folder)) else None,
     )
 
 
-def _receiver(door: Doorstep, index: int) -> Receiver:
+def tls_files(config: Config, run_folder: Path) -> TlsFiles | None:
+    """The certificate files of `[tls]`, relative to the run folder; None is plain."""
+    if config.tls is None:
+        return None
+    block = config.tls
+    return TlsFiles(
+        certificate=run_folder / block.cert, key=run_folder / block.key, authorities=run_folder / block.ca
+    )
+
+
+def _receiver(door: Doorstep, index: int, run_folder: Path) -> Receiver:
     """Listen; a port that a dying worker still holds is waited for."""
     config = door.config
     titles = config.receiver.ae_titles
@@ -80,7 +90,7 @@ def _receiver(door: Doorstep, index: int) -> Receiver:
         port=config.receiver.port + index,
         allow=frozenset(config.receiver.allow or [config.source.ae_title, config.destination.ae_title])
         | frozenset([config.destination.ae_title]),
-        tls=server_context(config.tls.cert, config.tls.key, config.tls.ca) if config.tls else None,
+        tls=server_context(files) if (files := tls_files(config, run_folder)) else None,
     )
     receiver = Receiver(options, ByCaller(door.landing, reading))
     deadline = time.monotonic() + BIND_ATTEMPTS_S

@@ -172,8 +172,8 @@ class Engine:
         if stage == "retrieve":
             work = assemble.to_retrieve(self.journal, study, self.listing[uid], attempts)
         else:
-            facts = {"listed": self.listing[uid], "facility": self.facility.get(uid, "")}
-            work = assemble.staged(self.journal, study, facts, attempts)
+            known = assemble.Known(self.listing[uid], self.facility.get(uid, ""))
+            work = assemble.staged(self.journal, study, known, attempts)
         if stage == "upload":
             self.journal.append([UploadStarted(study_instance_uid=uid)])
         self.epoch += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ SYNTAX = "available_transfer_syntax_uid"
 ASIDE = frozenset({"QUARANTINED", "VERIFIED"})
 
 Listing = dict[str, tuple[InstanceRef, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the manifests say about one study."""
+
+    listed: tuple[InstanceRef, ...] = ()
+    facility: str = ""
 
 
 def listed(run_folder: Path, studies: Iterable[str]) -> Listing:
@@ -55,7 +64,7 @@ def to_retrieve(journal: Journal, study: ReadyStudy, refs: tuple[InstanceRef, ..
 
 
 def staged(
-    journal: Journal, study: ReadyStudy, facts: Mapping[str, tuple[InstanceRef, ...] | str], attempts: int
+    journal: Journal, study: ReadyStudy, known: Known, attempts: int
 ) -> StagedStudy:
     """Work for the later stages: the instances that are neither verified nor in quarantine."""
     rows = [r for r in journal.instances(study.study_instance_uid) if r["state"] not in ASIDE]
@@ -63,8 +72,8 @@ def staged(
         study_instance_uid=study.study_instance_uid,
         evidence=tuple(evidence_of(row) for row in rows),
         prepared=tuple(prepared_of(row) for row in rows if row["sent_dataset_xxh3"]),
-        listed=facts.get("listed", ()),  # type: ignore[arg-type]
-        facility=facts.get("facility", ""),  # type: ignore[arg-type]
+        listed=known.listed,
+        facility=known.facility,
         modified_at=study.modified_at,
         doubtful=study.doubtful,
         settle=study.attempts + 1 >= attempts,

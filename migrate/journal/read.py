@@ -82,6 +82,11 @@ def events(run_folder: Path) -> Iterator[dict[str, Any]]:
         yield {**row, "payload": json.loads(row["payload"])}
 
 
+def last_events(run_folder: Path, limit: int) -> list[dict[str, Any]]:
+    """The newest events, newest first: at, kind, payload (dict)."""
+    return [{**row, "payload": json.loads(row["payload"])} for row in _rows(run_folder, sql.LAST_EVENTS, limit)]
+
+
 def in_flight_instances(run_folder: Path) -> dict[str, int]:
     """received, received_bytes, uploaded, uploaded_bytes, verified, verified_bytes not yet in the tables."""
     names = ("received", "received_bytes", "uploaded", "uploaded_bytes", "verified", "verified_bytes")

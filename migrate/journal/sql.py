@@ -35,6 +35,7 @@ SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value
 # --- events
 ADD_EVENT = "INSERT INTO events (at, study_instance_uid, kind, payload, chain) VALUES (?, ?, ?, ?, ?)"
 ALL_EVENTS = "SELECT seq, at, study_instance_uid, kind, payload, chain FROM events ORDER BY seq"
+LAST_EVENTS = "SELECT at, kind, payload FROM events ORDER BY seq DESC LIMIT ?"
 STORY = "SELECT at, kind, payload FROM events WHERE study_instance_uid = ? ORDER BY seq"
 
 # --- studies: the current row
@@ -77,8 +78,8 @@ DROP_INSTANCE = "DELETE FROM instances WHERE study_instance_uid = ? AND sop_inst
 DROP_UNVERIFIED = "DELETE FROM instances WHERE study_instance_uid = ? AND state <> 'VERIFIED'"
 DROP_INSTANCES = "DELETE FROM instances WHERE study_instance_uid = ?"
 COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum(sent_at IS NOT NULL), 0),
-  coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
-  coalesce(sum(CASE WHEN state = 'VERIFIED' THEN size_bytes END), 0)
+  coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(instances.state = 'VERIFIED'), 0),
+  coalesce(sum(CASE WHEN instances.state = 'VERIFIED' THEN size_bytes END), 0)
   FROM instances JOIN studies USING (study_instance_uid) WHERE NOT (studies.state IN ('VERIFIED', 'QUARANTINED') AND flushed)"""
 
 # --- exceptions: the register; a row is never deleted

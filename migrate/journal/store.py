@@ -24,7 +24,7 @@ from migrate.journal import sql
 from migrate.journal.effects import EFFECTS
 from migrate.journal.events import Event
 from migrate.journal.states import State, follow
-from migrate.model import Defect, now
+from migrate.model import Defect, Evidence, now
 
 FILE_NAME = "journal.sqlite"
 FORMAT_VERSION = 1
@@ -198,6 +198,8 @@ def summary(event: Event) -> dict[str, object]:
             told[field.name] = [f"{d.exception_class} {d.level} {d.uid}: {d.detail}" for d in value[:20]]
         else:
             told[field.name] = len(value)
+        if isinstance(value, tuple) and isinstance(value[0], Evidence):
+            told["size_bytes"] = sum(evidence.size_bytes for evidence in value)
     return told
 
 

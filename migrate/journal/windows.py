@@ -17,9 +17,9 @@ CREATE TABLE IF NOT EXISTS crawls (
   crawl_id TEXT PRIMARY KEY, terms TEXT NOT NULL, phase TEXT NOT NULL, started_at TEXT NOT NULL,
   finished_at TEXT, result TEXT) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS windows (
-  ordinal INTEGER PRIMARY KEY, window_id TEXT NOT NULL UNIQUE, parent TEXT, query TEXT NOT NULL,
-  state TEXT NOT NULL, status INTEGER, matches INTEGER, studies INTEGER, capped INTEGER NOT NULL, closed INTEGER NOT NULL,
-  why TEXT NOT NULL, strategy INTEGER NOT NULL, attempts INTEGER NOT NULL, started_at TEXT, finished_at TEXT) STRICT;
+  ordinal INTEGER PRIMARY KEY, window_id TEXT NOT NULL, parent TEXT, query TEXT NOT NULL,
+  state TEXT NOT NULL, status INTEGER, matches INTEGER, studies INTEGER, capped INTEGER NOT NULL,
+  closed INTEGER NOT NULL, why TEXT NOT NULL, strategy INTEGER NOT NULL, attempts INTEGER NOT NULL, started_at TEXT, finished_at TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS windows_by_parent ON windows (parent);
 CREATE INDEX IF NOT EXISTS windows_by_state ON windows (state);
 CREATE TABLE IF NOT EXISTS crawl_parts (part TEXT PRIMARY KEY, row_count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -150,7 +150,7 @@ def _window_row(row: sqlite3.Row | tuple[object, ...]) -> WindowRow:
     names = WindowRow.__dataclass_fields__
     values = dict(zip(names, row, strict=True))
     values["capped"], values["closed"] = bool(values["capped"]), bool(values["closed"])
-    return WindowRow(**values)  # type: ignore[arg-type]
+    return WindowRow(**values)
 
 
 def all_windows(db: sqlite3.Connection) -> Iterator[WindowRow]:

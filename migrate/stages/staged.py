@@ -8,7 +8,7 @@ from pathlib import Path
 
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import read_meta
-from migrate.dicom.splice import Span, splice
+from migrate.dicom.splice import Span, deflated, splice
 from migrate.dicom.stream import Tokenizer
 from migrate.errors import IllegalDicom
 from migrate.model import Evidence
@@ -41,6 +41,11 @@ class StagedObject:
     path: Path
     dataset_offset: int
     header: Header
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the data set as it lies in the file (deflated, if it is)."""
+        return self.path.stat().st_size - self.dataset_offset
 
 
 def is_whole(area: LandingArea, evidence: Evidence) -> bool:
@@ -85,14 +90,20 @@ def edited(site: Site, study: StagedStudy, header: Header) -> Normalized:
 def edited_header(staged: StagedObject, edits: Edits) -> Header:
     """The header after the edits, parsed from the bytes that will be sent."""
     tokenizer = Tokenizer(staged.header.transfer_syntax_uid)
-    for block in sent_blocks(staged.path, staged.dataset_offset, segments_of(staged.header, edits)):
+    for block in sent_blocks(staged.path, staged.dataset_offset, segments_of(staged, edits)):
         tokenizer.feed(block)
     return tokenizer.close()
 
 
-def segments_of(header: Header, edits: Edits) -> tuple[bytes | tuple[int, int], ...]:
-    """The edits spliced in front of, between and behind untouched ranges of the data set."""
-    parts = splice(header, edits)
+def segments_of(staged: StagedObject, edits: Edits) -> tuple[bytes | tuple[int, int], ...]:
+    """The edits spliced in front of, between and behind untouched ranges of the data set.
+
+    A deflated object has no ranges that could be kept: it is deflated again as a whole.
+    """
+    parts = splice(staged.header, edits)
+    if staged.header.syntax.deflated:
+        whole = ((0, staged.size_bytes),)
+        return (b"".join(deflated(parts, sent_blocks(staged.path, staged.dataset_offset, whole))),)
     return tuple((part.offset, part.length) if isinstance(part, Span) else part for part in parts)
 
 
@@ -128,4 +139,4 @@ def _segments(site: Site, study: StagedStudy, evidence: Evidence) -> tuple[bytes
         raise IllegalDicom("a staged file is short", wire=evidence.wire_xxh3)
     staged = read_staged(site.area, evidence)
     edits = edited(site, study, staged.header).edits
-    return segments_of(staged.header, edits) if edits else ((0, evidence.size_bytes),)
+    return segments_of(staged, edits) if edits else ((0, evidence.size_bytes),)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from migrate.dicom.digest import Digested, Digester
-from migrate.dicom.part10 import preamble_and_meta
+from migrate.dicom.part10 import MetaFields, preamble_and_meta
 from migrate.errors import IllegalDicom, MigrateError, StagingFull
 from migrate.model import Digests, ExceptionClass, now
 from migrate.staging.area import Landed, LandingArea, full, refused
@@ -205,7 +205,6 @@ class ReadingObject:
         self.registry = registry
         self.incoming = incoming
         self.digester = Digester(incoming.transfer_syntax_uid)
-        self.illegal: IllegalDicom | None = None
         self.expecting = registry.of_instance(incoming.sop_instance_uid)
         if self.expecting:
             self.expecting.count(+1)
@@ -214,10 +213,7 @@ class ReadingObject:
         """Data set bytes as they come."""
         if self.expecting:
             self.expecting.touch()
-        try:
-            self.digester.feed(view)
-        except IllegalDicom as error:
-            self.illegal = self.illegal or error
+        self.digester.feed(view)
 
     def finish(self) -> int:
         """The object is whole: hand it to whoever waits. Returns the C-STORE status."""
@@ -234,8 +230,6 @@ class ReadingObject:
 
     def _finish(self) -> int:
         try:
-            if self.illegal:
-                raise self.illegal
             digested = self.digester.close()
         except IllegalDicom as error:
             return self._untrusted(error)
@@ -267,11 +261,13 @@ class LandingObject(ReadingObject):
         self.temporary, self.descriptor = area.create()
         super().__init__(registry, incoming)
         meta = preamble_and_meta(
-            sop_class_uid=incoming.sop_class_uid,
-            sop_instance_uid=incoming.sop_instance_uid,
-            transfer_syntax_uid=incoming.transfer_syntax_uid,
-            sending_ae_title=incoming.calling_ae_title,
-            receiving_ae_title=ae_title,
+            MetaFields(
+                sop_class_uid=incoming.sop_class_uid,
+                sop_instance_uid=incoming.sop_instance_uid,
+                transfer_syntax_uid=incoming.transfer_syntax_uid,
+                sending_ae_title=incoming.calling_ae_title,
+                receiving_ae_title=ae_title,
+            )
         )
         self._put(memoryview(meta))
 
