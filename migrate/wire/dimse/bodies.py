@@ -47,6 +47,18 @@ class MemoryBody:
         """Nothing to undo."""
 
 
+class DroppedBody:
+    """A data set that nobody wants."""
+
+    limit_bytes = 1 << 62
+
+    def write(self, view: memoryview) -> None:
+        """Forget `view`."""
+
+    def discard(self, reason: str) -> None:
+        """Nothing to undo."""
+
+
 class ObjectBody:
     """One C-STORE data set on its way into an `ObjectSink`, whose errors become a status."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from migrate.errors import PeerError, PeerUnavailable
-from migrate.wire.dimse.bodies import Body
+from migrate.wire.dimse.bodies import Body, DroppedBody
+from migrate.wire.dimse.channel import AcceptedContext, Message, OpenBody, Patience
 from migrate.wire.dimse.command import BadCommand, CommandSet, decode, encode
 from migrate.wire.dimse.framing import Fragment
+from migrate.wire.dimse.outgoing import Outgoing, blocks
 from migrate.wire.dimse.socket_shell import Buffer, Link
 from migrate.wire.dimse.upper_layer import Aborted, Event, Released, ReleaseRequested
 
@@ -20,40 +22,8 @@ _COMMAND_PART: Final = 1
 _LAST_PART: Final = 2
 # What we send at most in one P-DATA-TF to a peer that sets no limit or a very large one.
 _LARGEST_SENT_BYTES: Final = 131_072
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptedContext:
-    """One presentation context both sides agreed on."""
-
-    context_id: int
-    abstract_syntax: str
-    transfer_syntax: str
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One complete DIMSE message; `body` took its data set, if it had one."""
-
-    context: AcceptedContext
-    command: CommandSet
-    body: Body | None
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for a message to begin (None: for ever) and whom to ask while waiting.
-
-    `limit` is the name of the limit, for the error. `abandon` is asked about once a tick, between
-    messages only.
-    """
-
-    wait_s: float | None
-    limit: str
-    abandon: Callable[[], bool] | None = None
-
-
-OpenBody = Callable[[AcceptedContext, CommandSet], Body]
+# Read and handed to the kernel at a time; fits the second level cache.
+_BLOCK_BYTES: Final = 262_144
 
 
 class Dialogue:
@@ -78,20 +48,26 @@ class Dialogue:
         self._body_bytes = 0
         self._deadline = 0.0
         self._asked_at = 0.0
+        self._buffer: memoryview | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """See `Channel.is_open`: looks at what has come meanwhile, without waiting."""
+        while self._may_send() and not self.link.events and self.link.is_readable(0):
+            self.link.pump()
+        if self.link.events and isinstance(self.link.events[0], ReleaseRequested | Aborted):
+            with contextlib.suppress(PeerError):
+                self._is_end(self.link.events.popleft())
+        return self._may_send()
 
     # ---- receiving
 
+    def poll(self) -> bool:
+        """See `Channel.poll`."""
+        return bool(self.link.events) or (self.link.pump() and bool(self.link.events))
+
     def next(self, open_body: OpenBody, patience: Patience) -> Message | None:
-        """The next whole message; None when the peer released the association.
-
-        Args:
-            open_body: Called when a command set with a data set has come, before the data set.
-            patience: How long to wait for the message to begin.
-
-        Raises:
-            PeerUnavailable: The association was aborted, lost, or the wait took too long.
-            PeerError: The peer broke the protocol or a limit; the association is aborted.
-        """
+        """See `Channel.next`."""
         link = self.link
         link.touch()
         try:
@@ -191,6 +167,9 @@ class Dialogue:
         elif patience.wait_s is not None and link.silent_s > patience.wait_s:
             self.give_up("no answer in time", patience.limit)
 
+    def _may_send(self) -> bool:
+        return not self.link.closed and self.link.layer.may_send_data()
+
     # ---- ending
 
     def give_up(self, fact: str, limit: str) -> NoReturn:
@@ -206,8 +185,18 @@ class Dialogue:
         self.link.close(linger=True)
         raise PeerError("the peer broke the protocol, association aborted", cause=fact)
 
+    def release(self) -> None:
+        """See `Channel.release`."""
+        link = self.link
+        with contextlib.suppress(PeerError):  # ending is all that is wanted
+            if self.is_open:
+                link.layer.release()
+                link.settle()
+                self.next(_dropped, Patience(link.limits.artim_s, "artim_s"))
+        link.close()
+
     def abort(self) -> None:
-        """A-ABORT as the service user, then close; does nothing on a closed connection."""
+        """See `Channel.abort`."""
         if not self.link.closed:
             self.link.layer.abort()
             self.link.settle()
@@ -215,12 +204,26 @@ class Dialogue:
 
     # ---- sending
 
-    def send(self, context_id: int, command: CommandSet, data_set: bytes | None = None) -> None:
-        """Send one message whose data set is small.
+    def send_object(self, context_id: int, command: CommandSet, item: Outgoing) -> None:
+        """See `Channel.send_object`."""
+        if self._buffer is None:
+            values = max(1, _BLOCK_BYTES // self.value_bytes)
+            self._buffer = memoryview(bytearray(values * self.value_bytes))
+        parts = self.values(context_id, memoryview(encode(command)), is_command=True, ends=True)
+        left = item.size_bytes
+        try:
+            for block in blocks(item, self._buffer):
+                left -= len(block)
+                parts += self.values(context_id, block, is_command=False, ends=left == 0)
+                self.send_values(parts)
+                parts = []
+        except BaseException:
+            # Half an object may have gone out: nothing but an abort can follow.
+            self.abort()
+            raise
 
-        Raises:
-            PeerUnavailable: The connection is gone or the peer stopped reading.
-        """
+    def send(self, context_id: int, command: CommandSet, data_set: bytes | None = None) -> None:
+        """See `Channel.send`."""
         parts = self.values(context_id, memoryview(encode(command)), is_command=True, ends=True)
         if data_set is not None:
             parts += self.values(context_id, memoryview(data_set), is_command=False, ends=True)
@@ -228,7 +231,7 @@ class Dialogue:
 
     def send_values(self, parts: list[Buffer]) -> None:
         """Send buffers made by `values`. Raises PeerUnavailable when the association is gone."""
-        if not self.link.layer.may_send_data() or self.link.closed:
+        if not self._may_send():
             raise PeerUnavailable("the association has ended")
         for at in range(0, len(parts), 512):  # IOV_MAX is 1024
             self.link.send(*parts[at : at + 512])
@@ -248,3 +251,8 @@ class Dialogue:
             at += taken
             if at >= total:
                 return parts
+
+
+def _dropped(context: AcceptedContext, command: CommandSet) -> Body:
+    """Where data sets go that come when nobody wants them any more."""
+    return DroppedBody()

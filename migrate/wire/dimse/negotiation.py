@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from migrate.wire.dimse.channel import AcceptedContext
 from migrate.wire.dimse.commitment import STORAGE_COMMITMENT_PUSH_MODEL
-from migrate.wire.dimse.dialogue import AcceptedContext
 from migrate.wire.dimse.pdu import AnsweredContext, AssociateRequest, ProposedContext
 
 _VERIFICATION: Final = "1.2.840.10008.1.1"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from migrate.errors import PeerError, PeerUnavailable
-from migrate.wire.dimse.dialogue import AcceptedContext, Dialogue
+from migrate.wire.dimse.channel import AcceptedContext
+from migrate.wire.dimse.dialogue import Dialogue
 from migrate.wire.dimse.endpoint import Context, Endpoint, rejection, request_of
 from migrate.wire.dimse.pdu import AssociateAccept, AssociateReject, AssociateRequest
 from migrate.wire.dimse.socket_shell import Link, connect

@@ -7,13 +7,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from migrate.errors import LocalError
-from migrate.wire.dimse.command import CommandSet, encode
-from migrate.wire.dimse.dialogue import Dialogue
-
-_BLOCK_BYTES: Final = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,52 +56,32 @@ class StoreAnswer:
     offending_element: tuple[int, ...] = ()
 
 
-class ObjectSender:
-    """Sends data sets over one association with one reused buffer."""
+def blocks(item: Outgoing, buffer: memoryview) -> Iterator[memoryview]:
+    """The data set in blocks that fill `buffer`, the last one excepted; `item.tap` sees each.
 
-    def __init__(self, dialogue: Dialogue) -> None:
-        self._dialogue = dialogue
-        values = max(1, _BLOCK_BYTES // dialogue.value_bytes)
-        self._buffer = memoryview(bytearray(values * dialogue.value_bytes))
+    A block is only good until the next one is asked for.
 
-    def send(self, context_id: int, command: CommandSet, item: Outgoing) -> None:
-        """Send command set and data set.
-
-        Raises:
-            PeerUnavailable: The connection was lost or the peer stopped reading.
-            LocalError: A file cannot be read or is too short. The association is aborted.
-        """
-        parts = self._dialogue.values(context_id, memoryview(encode(command)), is_command=True, ends=True)
-        left = item.size_bytes
-        try:
-            for block in _blocks(item.segments, self._buffer):
-                if item.tap is not None:
-                    item.tap(block)
-                left -= len(block)
-                parts += self._dialogue.values(context_id, block, is_command=False, ends=left == 0)
-                self._dialogue.send_values(parts)
-                parts = []
-        except OSError as error:
-            self._dialogue.abort()
-            raise LocalError("a file to be sent cannot be read", errno=error.errno) from None
-        except BaseException:
-            # Half an object has gone out: nothing but an abort can follow.
-            self._dialogue.abort()
-            raise
-
-
-def _blocks(segments: Iterable[Segment], buffer: memoryview) -> Iterator[memoryview]:
-    """The bytes of all segments in blocks that fill `buffer`, the last one excepted."""
+    Raises:
+        LocalError: A file cannot be read or is too short.
+    """
     filled = 0
-    for piece in _pieces(segments):
-        while len(piece):
-            taken = piece.copy_to(buffer[filled:])
-            filled += taken
-            if filled == len(buffer):
-                yield buffer
-                filled = 0
+    try:
+        for piece in _pieces(item.segments):
+            while len(piece):
+                filled += piece.copy_to(buffer[filled:])
+                if filled == len(buffer):
+                    yield _tapped(item, buffer)
+                    filled = 0
+    except OSError as error:
+        raise LocalError("a file to be sent cannot be read", errno=error.errno) from None
     if filled:
-        yield buffer[:filled]
+        yield _tapped(item, buffer[:filled])
+
+
+def _tapped(item: Outgoing, block: memoryview) -> memoryview:
+    if item.tap is not None:
+        item.tap(block)
+    return block
 
 
 class _Piece(Protocol):

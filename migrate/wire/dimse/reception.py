@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 from migrate.wire.dimse.bodies import Body, MemoryBody, ObjectBody
+from migrate.wire.dimse.channel import AcceptedContext, Message
 from migrate.wire.dimse.command import CommandField, CommandSet
 from migrate.wire.dimse.commitment import CommitmentResult, decode_result
-from migrate.wire.dimse.dialogue import AcceptedContext, Message
 from migrate.wire.dimse.limits import Limits
 from migrate.wire.dimse.sinks import Incoming, StoreSink
 

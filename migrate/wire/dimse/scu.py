@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from migrate.errors import PeerError, PeerRefused, PeerUnavailable
 from migrate.wire.dimse.bodies import MemoryBody
+from migrate.wire.dimse.channel import AcceptedContext, Channel, Message, Patience
 from migrate.wire.dimse.command import WITH_DATA_SET, CommandField, CommandSet
 from migrate.wire.dimse.commitment import (
     STORAGE_COMMITMENT_INSTANCE,
@@ -21,10 +22,9 @@ from migrate.wire.dimse.commitment import (
     SopReference,
     encode_request,
 )
-from migrate.wire.dimse.dialogue import AcceptedContext, Dialogue, Message, Patience
 from migrate.wire.dimse.endpoint import NO_EXTENDED, Context, Endpoint
 from migrate.wire.dimse.opening import open_dialogue
-from migrate.wire.dimse.outgoing import ObjectSender, Outgoing, StoreAnswer
+from migrate.wire.dimse.outgoing import Outgoing, StoreAnswer
 from migrate.wire.dimse.pdu import AssociateAccept
 from migrate.wire.dimse.reception import OnCommitment, Reception
 from migrate.wire.dimse.retrieval import MoveEnd, SubOperations, end_of, sub_operations
@@ -45,15 +45,14 @@ class Association:
         on_commitment: Takes results of storage commitment that come on this association.
     """
 
-    def __init__(self, endpoint: Endpoint, dialogue: Dialogue, answer: AssociateAccept) -> None:
+    def __init__(self, endpoint: Endpoint, channel: Channel, answer: AssociateAccept) -> None:
         self.peer = answer
         self.extended: Mapping[str, bytes] = MappingProxyType(dict(answer.extended))
         self.accepted: Mapping[tuple[str, str], int] = MappingProxyType(
-            {(one.abstract_syntax, one.transfer_syntax): one.context_id for one in dialogue.contexts.values()}
+            {(one.abstract_syntax, one.transfer_syntax): one.context_id for one in channel.contexts.values()}
         )
         self._endpoint = endpoint
-        self._dialogue = dialogue
-        self._sender: ObjectSender | None = None
+        self._channel = channel
         self._message_id = 0
         self._running: tuple[int, int] | None = None
         self._reception = Reception(endpoint.limits, endpoint.ae_title)
@@ -76,7 +75,7 @@ class Association:
     @property
     def is_open(self) -> bool:
         """Whether messages may still be sent."""
-        return not self._dialogue.link.closed and self._dialogue.link.layer.may_send_data()
+        return self._channel.is_open
 
     @property
     def on_commitment(self) -> OnCommitment | None:
@@ -108,7 +107,7 @@ class Association:
         command = CommandSet(
             command_field=CommandField.C_ECHO_RQ, affected_sop_class_uid=VERIFICATION, message_id=self._next_id()
         )
-        self._dialogue.send(context.context_id, command)
+        self._channel.send(context.context_id, command)
         return self._response(command, self._patience()).command.status or 0
 
     def find(self, model_uid: str, identifier: bytes, on_answer: Callable[[int, bytes, str], None]) -> CommandSet:
@@ -192,7 +191,7 @@ class Association:
         if self._running is not None:
             context_id, message_id = self._running
             command = CommandSet(command_field=CommandField.C_CANCEL_RQ, message_id_being_responded_to=message_id)
-            self._dialogue.send(context_id, command)
+            self._channel.send(context_id, command)
 
     def store(self, item: Outgoing) -> StoreAnswer:
         """C-STORE (PS3.4 B.2): what the peer answered; status None when no answer came.
@@ -221,9 +220,8 @@ class Association:
             move_originator_application_entity_title=originator,
             move_originator_message_id=originator_id,
         )
-        self._sender = self._sender or ObjectSender(self._dialogue)
         try:
-            self._sender.send(context_id, command, item)
+            self._channel.send_object(context_id, command, item)
             answer = self._response(command, self._patience()).command
         except PeerError as error:
             # Whether the peer stored it is unknown: it must be asked before a repeat.
@@ -248,7 +246,7 @@ class Association:
             message_id=self._next_id(),
             action_type_id=1,
         )
-        self._dialogue.send(
+        self._channel.send(
             context.context_id, command, encode_request(transaction_uid, references, context.transfer_syntax)
         )
         return self._response(command, self._patience()).command.status or 0
@@ -263,8 +261,7 @@ class Association:
         while not until():
             if time.monotonic() > deadline:
                 return False
-            link = self._dialogue.link
-            if (link.events or link.pump()) and link.events:
+            if self._channel.poll():
                 self._serve(self._next(self._patience()))
         return True
 
@@ -272,22 +269,11 @@ class Association:
 
     def release(self) -> None:
         """End in order (PS3.8 7.2), or abort when the peer does not agree; may be called twice."""
-        link = self._dialogue.link
-        if not self.is_open:
-            link.close()
-            return
-        try:
-            link.layer.release()
-            link.settle()
-            self._dialogue.next(self._reception.open_body, Patience(link.limits.artim_s, "artim_s"))
-        except PeerError:
-            pass  # ending is all we wanted
-        finally:
-            link.close()
+        self._channel.release()
 
     def abort(self) -> None:
         """A-ABORT (PS3.8 7.3); may be called twice."""
-        self._dialogue.abort()
+        self._channel.abort()
 
     def __enter__(self) -> Self:
         return self
@@ -310,7 +296,7 @@ class Association:
         return Patience(self._endpoint.limits.dimse_s, "dimse_s")
 
     def _context(self, abstract_syntax: str) -> AcceptedContext:
-        for context in self._dialogue.contexts.values():
+        for context in self._channel.contexts.values():
             if context.abstract_syntax == abstract_syntax:
                 return context
         raise PeerRefused(
@@ -329,7 +315,7 @@ class Association:
             priority=_MEDIUM,
         )
         context = self._context(command.affected_sop_class_uid or "")
-        self._dialogue.send(context.context_id, command, identifier)
+        self._channel.send(context.context_id, command, identifier)
         return command
 
     def _retrieve(
@@ -366,7 +352,7 @@ class Association:
             self._serve(message)
 
     def _next(self, patience: Patience) -> Message:
-        message = self._dialogue.next(self._reception.open_body, patience)
+        message = self._channel.next(self._reception.open_body, patience)
         if message is None:
             raise PeerUnavailable("the peer released the association", peer=self._endpoint.ae_title)
         return message
@@ -374,7 +360,7 @@ class Association:
     def _serve(self, message: Message) -> None:
         answer = self._reception.answer(message)
         if answer is not None:
-            self._dialogue.send(message.context.context_id, answer)
+            self._channel.send(message.context.context_id, answer)
 
 
 def _identifier(message: Message) -> bytes:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from migrate.errors import PeerError, PeerUnavailable
-from migrate.wire.dimse.dialogue import Dialogue, Patience
+from migrate.wire.dimse.channel import Patience
+from migrate.wire.dimse.dialogue import Dialogue
 from migrate.wire.dimse.limits import Limits
 from migrate.wire.dimse.negotiation import Acceptance, answer_contexts, answer_roles
 from migrate.wire.dimse.pdu import APPLICATION_CONTEXT_UID, AssociateAccept, AssociateReject, AssociateRequest

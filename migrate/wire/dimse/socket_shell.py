@@ -75,6 +75,14 @@ class Link:
         self.settle()
         return True
 
+    def is_readable(self, wait_s: float) -> bool:
+        """Whether a read would return at once, now or within `wait_s`."""
+        if self._is_tls and isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        poll = select.poll()  # select() ends at descriptor 1024
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(wait_s * 1000))
+
     def _read(self) -> int | None:
         if self._closed:
             return 0
@@ -148,8 +156,7 @@ class Link:
         deadline = time.monotonic() + _LINGER_S
         left = _LINGER_BYTES
         while left > 0 and (remaining := deadline - time.monotonic()) > 0:
-            ready, _, _ = select.select([self._socket], [], [], remaining)
-            got = self._socket.recv_into(self._buffer) if ready else 0
+            got = self._socket.recv_into(self._buffer) if self.is_readable(remaining) else 0
             if not got:
                 return
             left -= got
