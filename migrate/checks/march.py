@@ -74,9 +74,7 @@ class Tally:
             )
 
 
-def march(
-    source: Iterable[tuple[str, Left]], destination: Iterable[tuple[str, Right]]
-) -> Iterator[Step[Left, Right]]:
+def march(source: Iterable[tuple[str, Left]], destination: Iterable[tuple[str, Right]]) -> Iterator[Step[Left, Right]]:
     """Walk both sides once, in key order.
 
     Args:

@@ -45,15 +45,21 @@ def year_matrix(facts: Facts, words: Words) -> Matrix | None:
     ]
     columns = [modality or words("book.unknown") for modality in modalities]
     caption = words("balance.matrix")
-    return Matrix(key="matrix", caption=caption, corner=words("word.year"), columns=columns, rows=rows) if rows else None
+    return (
+        Matrix(key="matrix", caption=caption, corner=words("word.year"), columns=columns, rows=rows) if rows else None
+    )
 
 
 def _cell(entries: Sequence[Entry], words: Words) -> tuple[float | None, str, int]:
-    total = summed(entries, level="STUDY")
+    total = summed(entries, "STUDY")
     if not total.source:
         return None, "", 0
     part = total.migrated / total.source
-    return part, f"{figures.count(total.migrated, words.language)}/{figures.count(total.source, words.language)}", int(part * 10)
+    return (
+        part,
+        f"{figures.count(total.migrated, words.language)}/{figures.count(total.source, words.language)}",
+        int(part * 10),
+    )
 
 
 def newest_first(years: set[str]) -> list[str]:
@@ -73,7 +79,7 @@ def year_columns(facts: Facts, words: Words) -> Chart | None:
     series = _by_modality(counts, years, words)
     caption = words("inventory.by_year")
     table = _as_table("by_year", (caption, words("word.year")), years, series)
-    title = plots.Axes(title=caption, labels=years, written={})
+    title = plots.Axes(title=caption, labels=years)
     return Chart(key="by_year", caption=caption, svg=plots.columns(title, series), table=table, legend=_legend(series))
 
 
@@ -107,7 +113,7 @@ def flow_lines(facts: Facts, words: Words) -> Chart | None:
     ]
     caption = words("flow.chart")
     table = _as_table("flow", (caption, words("word.at")), labels, series)
-    axes = plots.Axes(title=caption, labels=labels, written={})
+    axes = plots.Axes(title=caption, labels=labels)
     return Chart(key="flow", caption=caption, svg=plots.lines(axes, series), table=table, legend=_legend(series))
 
 

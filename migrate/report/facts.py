@@ -25,7 +25,7 @@ class Entry:
 
     @property
     def balances(self) -> bool:
-        """source = migrated + excluded + failed + pending."""
+        """Source = migrated + excluded + failed + pending."""
         return self.source == self.migrated + self.excluded + self.failed + self.pending
 
 
@@ -40,8 +40,7 @@ class Exceptional:
     detail: str
     since: str
     age_days: int
-    accession_number: str | None = None
-    study_date: str | None = None
+    disposition: str = "open"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +90,10 @@ class Fidelity:
     differing: Sequence[tuple[str, str, str]] = ()
     more_differing: int = 0
 
+    def with_outcome(self, outcome: str) -> int:
+        """Instances whose last check had this outcome, whatever the method."""
+        return sum(n for (_, found), n in self.proofs.items() if found == outcome)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changed:
@@ -132,6 +135,11 @@ class Rate:
     size_bytes: int | None
     active_minutes: int
 
+    @property
+    def per_minute(self) -> int:
+        """Instances in an average active minute, rounded down."""
+        return self.instances // max(self.active_minutes, 1)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digest:
@@ -171,7 +179,7 @@ class Facts:
 
     def total(self, level: str) -> Entry:
         """The sum of the balance at one level."""
-        return summed([entry for entry in self.balance if entry.level == level], level=level)
+        return summed([entry for entry in self.balance if entry.level == level], level)
 
     @property
     def balanced(self) -> bool:
@@ -184,14 +192,14 @@ class Facts:
         return [line for line in self.exceptions if line.state != "EXCLUDED"]
 
 
-def summed(entries: Iterable[Entry], *, level: str, year: str = "", modality: str = "", facility: str = "") -> Entry:
-    """Add balance lines together under one heading."""
+def summed(entries: Iterable[Entry], level: str) -> Entry:
+    """Add balance lines together."""
     lines = list(entries)
     return Entry(
         level=level,
-        year=year,
-        modality=modality,
-        facility=facility,
+        year="",
+        modality="",
+        facility="",
         source=sum(line.source for line in lines),
         migrated=sum(line.migrated for line in lines),
         excluded=sum(line.excluded for line in lines),

@@ -21,7 +21,6 @@ from migrate.report import figures
 from migrate.report.blocks import Row, Section, Table
 from migrate.report.facts import LEVELS, Facts
 from migrate.report.plain import shown
-from migrate.report.sections import SECTIONS
 from migrate.report.texts import Words
 
 MARKS = {"good": "\u2713", "warn": "!", "bad": "\u2717", "calm": "\u2022"}
@@ -37,20 +36,8 @@ class Dress:
     version: str = ""
 
 
-def page(facts: Facts, words: Words, dress: Dress) -> str:
-    """The whole report.
-
-    Raises:
-        UsageError: `viewer_url` is not an http(s) address with a place for the study.
-    """
-    if dress.viewer_url is not None:
-        _check_viewer(dress.viewer_url)
-    sections = [make(facts, words) for make in SECTIONS.values()]
-    return render(sections, facts, words, dress)
-
-
 def render(sections: Sequence[Section], facts: Facts, words: Words, dress: Dress) -> str:
-    """The page around given sections."""
+    """The whole page."""
     environment = _environment()
     return environment.get_template("report.html.j2").render(
         facts=facts,
@@ -97,10 +84,16 @@ def _grid_words(words: Words, dress: Dress) -> dict[str, object]:
     }
 
 
-def _check_viewer(url: str) -> None:
-    if urlsplit(url).scheme not in {"http", "https"} or PLACE not in url:
+def viewer_checked(url: str | None) -> str | None:
+    """The viewer's address as given.
+
+    Raises:
+        UsageError: It is not an http(s) address with a place for the study.
+    """
+    if url is not None and (urlsplit(url).scheme not in {"http", "https"} or PLACE not in url):
         hint = f"for example https://viewer.example/study/{PLACE}"
         raise UsageError("this is no address of a study viewer", hint, viewer_url=url)
+    return url
 
 
 @cache

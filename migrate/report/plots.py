@@ -6,12 +6,24 @@ mark has a `<title>` that says its value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from migrate.report.plain import shown
+
+_BAR = Markup(
+    '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{}">'
+    '<rect class="track" width="100" height="10"/>{}</svg>'
+)
+_PART = Markup('<rect class="{}" x="{:.2f}" width="{:.2f}" height="10"/>')
+_PLOT = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
+_AREA = Markup('<polygon class="area s{}" points="{}"/>')
+_LINE = Markup('<polyline class="line s{}" points="{}"><title>{}</title></polyline>')
+_COLUMN = Markup('<rect class="s{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
+_RULE = Markup('<line class="rule" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>')
+_TICK = Markup('<text x="{}" y="{:.1f}" class="tick {}">{}</text>')
 
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 34
@@ -20,11 +32,10 @@ SERIES_CLASSES = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Axes:
-    """Labels along x, the name of the picture, and how a value is written."""
+    """The name of the picture, and the labels along x."""
 
     title: str
     labels: Sequence[str]
-    written: Mapping[int, str]
 
 
 def split_bar(parts: Sequence[tuple[str, int]], whole: int, title: str) -> Markup:
@@ -40,12 +51,9 @@ def split_bar(parts: Sequence[tuple[str, int]], whole: int, title: str) -> Marku
         width = 100 * amount / whole if whole else 0
         if width:
             # A part that exists must be seen, however small it is.
-            marks.append(Markup('<rect class="{}" x="{:.2f}" width="{:.2f}" height="10"/>').format(name, at, max(width, 0.4)))
+            marks.append(_PART.format(name, at, max(width, 0.4)))
         at += width
-    return Markup(
-        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<rect class="track" width="100" height="10"/>{}</svg>'
-    ).format(shown(title), Markup("").join(marks))
+    return _BAR.format(shown(title), Markup("").join(marks))
 
 
 def columns(axes: Axes, series: Sequence[tuple[str, Sequence[int]]]) -> Markup:
@@ -58,7 +66,7 @@ def columns(axes: Axes, series: Sequence[tuple[str, Sequence[int]]]) -> Markup:
     totals = [sum(values[i] for _, values in series) for i in range(len(axes.labels))]
     top = ceiling(max(totals, default=0))
     step = (WIDTH - LEFT - RIGHT) / max(len(axes.labels), 1)
-    marks = [_grid(top, axes)]
+    marks = [_rules(top)]
     below = [0] * len(axes.labels)
     for index, (name, values) in enumerate(series):
         for i, value in enumerate(values):
@@ -73,15 +81,12 @@ def lines(axes: Axes, series: Sequence[tuple[str, Sequence[int]]]) -> Markup:
     """Cumulative flow: one filled line for each series, the first one behind the others."""
     top = ceiling(max((value for _, values in series for value in values), default=0))
     step = (WIDTH - LEFT - RIGHT) / max(len(axes.labels) - 1, 1)
-    marks = [_grid(top, axes)]
+    marks = [_rules(top)]
     for index, (name, values) in enumerate(series):
         points = [f"{LEFT + i * step:.1f},{_y(value, top):.1f}" for i, value in enumerate(values)]
-        base = f"{LEFT + (len(values) - 1) * step:.1f},{_y(0, top):.1f} {LEFT},{_y(0, top):.1f}"
-        marks.append(
-            Markup('<polygon class="area s{0}" points="{1} {2}"/><polyline class="line s{0}" points="{1}"><title>{3}</title></polyline>').format(
-                index % SERIES_CLASSES, " ".join(points), base, shown(name)
-            )
-        )
+        corners = [*points, f"{LEFT + (len(values) - 1) * step:.1f},{_y(0, top):.1f}", f"{LEFT},{_y(0, top):.1f}"]
+        kind = index % SERIES_CLASSES
+        marks.append(_AREA.format(kind, " ".join(corners)) + _LINE.format(kind, " ".join(points), shown(name)))
     marks.append(_x_labels(axes, step, centred=False))
     return _frame(axes.title, marks)
 
@@ -92,29 +97,6 @@ def ceiling(value: int) -> int:
     return next(step * power for step in (1, 2, 4, 5, 6, 8, 10) if step * power >= value)
 
 
-def _column(axes: Axes, place: tuple[int, float], amount: tuple[int, int, int], kind: tuple[int, str]) -> Markup:
-    (i, step), (below, value, top), (index, name) = place, amount, kind
-    high, low = _y(below + value, top), _y(below, top)
-    gap = min(step * 0.18, 6)
-    said = f"{axes.labels[i]} \u00b7 {name} \u00b7 {axes.written.get(value, value)}"
-    return Markup('<rect class="s{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>').format(
-        index % SERIES_CLASSES, LEFT + i * step + gap / 2, high, max(step - gap, 0.8), max(low - high, 0.5), shown(said)
-    )
-
-
-def _y(value: int, top: int) -> float:
-    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
-
-
-def _grid(top: int, axes: Axes) -> Markup:
-    steps = next(n for n in (4, 5, 3, 2, 1) if top % n == 0)
-    parts = [top * i // steps for i in range(steps + 1)]
-    line = Markup('<line class="rule" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}" class="tick end">{}</text>')
-    return Markup("").join(
-        line.format(LEFT, WIDTH - RIGHT, _y(v, top), _y(v, top), LEFT - 8, _y(v, top) + 4, axes.written.get(v, short(v))) for v in parts
-    )
-
-
 def short(value: int) -> str:
     """A tick label: 1500 is 1.5k."""
     for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
@@ -123,23 +105,38 @@ def short(value: int) -> str:
     return str(value)
 
 
+def _column(axes: Axes, place: tuple[int, float], amount: tuple[int, int, int], kind: tuple[int, str]) -> Markup:
+    (i, step), (below, value, top), (index, name) = place, amount, kind
+    high, low = _y(below + value, top), _y(below, top)
+    gap = min(step * 0.18, 6)
+    said = f"{axes.labels[i]} \u00b7 {name} \u00b7 {value}"
+    x, width, height = LEFT + i * step + gap / 2, max(step - gap, 0.8), max(low - high, 0.5)
+    return _COLUMN.format(index % SERIES_CLASSES, x, high, width, height, shown(said))
+
+
+def _y(value: int, top: int) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
+
+
+def _rules(top: int) -> Markup:
+    steps = next(n for n in (4, 5, 3, 2, 1) if top % n == 0)
+    marks = []
+    for value in (top * i // steps for i in range(steps + 1)):
+        y = _y(value, top)
+        marks.append(_RULE.format(LEFT, WIDTH - RIGHT, y, y) + _TICK.format(LEFT - 8, y + 4, "end", short(value)))
+    return Markup("").join(marks)
+
+
 def _x_labels(axes: Axes, step: float, *, centred: bool = True) -> Markup:
     every = max(1, -(-len(axes.labels) // 12))
-    text = Markup('<text class="tick {}" x="{:.1f}" y="{}">{}</text>')
     last = len(axes.labels) - 1
-    return Markup("").join(
-        text.format(
-            "mid" if centred or 0 < i < last else ("start" if i == 0 else "end"),
-            LEFT + i * step + (step / 2 if centred else 0),
-            HEIGHT - BOTTOM + 18,
-            shown(label),
-        )
-        for i, label in enumerate(axes.labels)
-        if i % every == 0
-    )
+    marks = []
+    for i in range(0, len(axes.labels), every):
+        anchor = "mid" if centred or 0 < i < last else ("start" if i == 0 else "end")
+        x = round(LEFT + i * step + (step / 2 if centred else 0), 1)
+        marks.append(_TICK.format(x, HEIGHT - BOTTOM + 18, anchor, shown(axes.labels[i])))
+    return Markup("").join(marks)
 
 
 def _frame(title: str, marks: Sequence[Markup]) -> Markup:
-    return Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, shown(title), Markup("").join(marks)
-    )
+    return _PLOT.format(WIDTH, HEIGHT, shown(title), Markup("").join(marks))

@@ -8,27 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from migrate.report import charts, figures
-from migrate.report.blocks import (
-    MAX_PAGE_ROWS,
-    Bars,
-    Block,
-    Column,
-    Figure,
-    Figures,
-    Prose,
-    Row,
-    Section,
-    Signatures,
-    Table,
-    Tone,
-    Verdict,
-)
-from migrate.report.facts import BOOKS, LEVELS, Entry, Facts, Held, summed
+from migrate.report.blocks import Bars, Figures, Prose, Row, Section, Signatures, Table, Tone, Verdict
+from migrate.report.draw import book_columns, books, columns, figure, part, section, still, table, totals
+from migrate.report.facts import Digest, Entry, Facts, Held, summed
 from migrate.report.plots import split_bar
 from migrate.report.texts import Words
-from migrate.report.verdict import reasons, standing
+from migrate.report.verdict import SIGNABLE, reasons, standing
 
 SectionMaker = Callable[[Facts, Words], Section]
 
@@ -36,227 +24,203 @@ SectionMaker = Callable[[Facts, Words], Section]
 def summary(facts: Facts, words: Words) -> Section:
     """The verdict, the five figures everybody asks for, the four books as bars."""
     tone, key = standing(facts)
-    study, image, size = facts.total("STUDY"), facts.total("IMAGE"), facts.total("BYTES")
     verdict = Verdict(key=key, tone=tone, title=words(f"summary.{key}"), reasons=reasons(facts, words))
     items = [
-        Figure(key="STUDY.source", label=words("summary.studies"), value=study.source),
-        _part("STUDY.migrated", words("summary.migrated"), study, words),
-        _part("IMAGE.migrated", words("summary.instances"), image, words),
-        _part("BYTES.migrated", words("summary.bytes"), size, words),
-        Figure(key="exceptions.open", label=words("summary.open"), value=len(facts.open_exceptions)),
+        figure(words, "STUDY.source", facts.total("STUDY").source),
+        *(part(words, facts.total(level)) for level in ("STUDY", "IMAGE", "BYTES")),
+        figure(words, "exceptions.open", len(facts.open_exceptions)),
     ]
-    return _section("summary", words, [verdict, Figures(items=items), charts.books_bars(facts, words)])
+    return section(words, "summary", verdict, Figures(items=items), charts.books_bars(facts, words))
 
 
 def balance(facts: Facts, words: Words) -> Section:
     """The books: in total, year by modality, by facility, and every line."""
-    totals = [(level, *_books(facts.total(level))) for level in LEVELS]
-    lines = [
-        (e.year or words("book.undated"), e.modality, e.facility, e.level, *_books(e)[:-1]) for e in facts.balance
-    ]
-    heads = [Column(key=key, label=words(f"word.{key}")) for key in ("year", "modality", "facility")]
-    heads.append(Column(key="level", label=words("word.level"), kind="level"))
-    matrix = charts.year_matrix(facts, words)
-    blocks: list[Block] = [
-        _totals_table(totals, words),
-        *([matrix] if matrix else []),
-        _facilities(facts, words),
-        _table("balance", words("balance.lines"), [*heads, *_book_columns(words, "amount")[:-1]], lines, words("balance.empty")),
-    ]
-    return _section("balance", words, blocks)
+    heads = columns(words, ("year", "text"), ("modality", "text"), ("facility", "text"), ("level", "level"))
+    undated = words("book.undated")
+    lines = [(e.year or undated, e.modality, e.facility, e.level, *books(e)[:-1]) for e in facts.balance]
+    every = table(words, "balance", [*heads, *book_columns(words, "amount")[:-1]], lines)
+    matrix, by_facility = charts.year_matrix(facts, words), _facilities(facts, words)
+    return section(words, "balance", totals(facts, words, "totals"), matrix, by_facility, every)
 
 
 def exceptions(facts: Facts, words: Words) -> Section:
     """What is not simply migrated: by class, then study by study."""
-    by_class = Counter(line.exception_class for line in facts.exceptions)
-    most = max(by_class.values(), default=0)
-    bars = [
-        (name, figures.count(n, words.language), split_bar([("failed", n)], most, f"{name}: {n}"))
-        for name, n in by_class.most_common()
-    ]
-    columns = [
-        Column(key="class", label=words("word.class"), kind="code"),
-        Column(key="study", label=words("word.study"), kind="study"),
-        Column(key="facility", label=words("word.facility")),
-        Column(key="state", label=words("word.state"), kind="code"),
-        Column(key="detail", label=words("word.detail")),
-        Column(key="since", label=words("word.since"), kind="date"),
-        Column(key="age", label=words("word.age"), kind="days"),
-    ]
+    heads = columns(
+        words,
+        ("class", "code"),
+        ("study", "study"),
+        ("facility", "text"),
+        ("state", "code"),
+        ("disposition", "code"),
+        ("detail", "text"),
+        ("since", "date"),
+        ("age", "days"),
+    )
     rows = [
-        (e.exception_class, e.study_instance_uid, e.facility, e.state, e.detail, e.since[:10], e.age_days)
+        (
+            e.exception_class,
+            e.study_instance_uid,
+            e.facility,
+            e.state,
+            e.disposition,
+            e.detail,
+            e.since[:10],
+            e.age_days,
+        )
         for e in facts.exceptions
     ]
-    register = _table("exceptions", words("exceptions.register"), columns, rows, words("exceptions.empty"))
-    picture = [Bars(key="classes", caption=words("exceptions.classes"), legend=(), bars=bars)] if bars else []
-    return _section("exceptions", words, [*picture, register])
+    return section(words, "exceptions", _class_bars(facts, words), table(words, "exceptions", heads, rows))
 
 
 def inventory(facts: Facts, words: Words) -> Section:
     """What the source holds: by year and modality, transfer syntax and SOP class."""
-    empty = words("inventory.empty")
-    chart = charts.year_columns(facts, words)
-    kinds = _held_columns(words)
     items = [
-        Figure(key="crawl.series", label=words("inventory.series"), value=facts.crawl.series),
-        Figure(key="crawl.instances", label=words("inventory.instances"), value=facts.crawl.instances),
+        figure(words, "crawl.studies", facts.crawl.studies),
+        figure(words, "crawl.series", facts.crawl.series),
+        figure(words, "crawl.instances", facts.crawl.instances),
+        figure(words, "crawl.undated", facts.crawl.undated_studies),
     ]
-    return _section(
-        "inventory",
+    by_level: list[tuple[str, figures.Kind]] = [("studies", "count"), ("series", "count"), ("instances", "count")]
+    heads = columns(words, ("modality", "text"), *by_level, ("bytes", "bytes"))
+    rows = [(h.key, h.studies, h.series, h.instances, h.size_bytes) for h in facts.held]
+    return section(
         words,
-        [
-            Figures(items=items),
-            *([chart] if chart else []),
-            _table("held", words("inventory.by_modality"), _modality_columns(words), _modalities(facts), empty),
-            _table("syntaxes", words("inventory.syntaxes"), kinds, _kinds(facts.syntaxes), empty),
-            _table("sop_classes", words("inventory.sop_classes"), kinds[:-1], [r[:-1] for r in _kinds(facts.sop_classes)], empty),
-        ],
+        "inventory",
+        Figures(items=items),
+        charts.year_columns(facts, words),
+        table(words, "held", heads, rows),
+        _kinds("syntaxes", facts.syntaxes, words),
+        _kinds("sop_classes", facts.sop_classes, words),
     )
 
 
 def crawl(facts: Facts, words: Words) -> Section:
     """The crawl certificate: every window accounted for, and an estimate of what is still unseen."""
     found = facts.crawl
-    note, estimate = words("crawl.no_estimate"), None
+    said, tone = words("word.yes" if found.closed else "word.no"), _tone(good=found.closed)
+    undiscovered = figure(words, "crawl.undiscovered", None)
+    note = words("crawl.no_estimate")
     if found.estimate:
         estimate, low, high = (round(value) for value in found.estimate)
+        undiscovered = replace(undiscovered, value=estimate)
         note = words("crawl.interval", low=figures.count(low, words.language), high=figures.count(high, words.language))
-    closed = words("word.yes") if found.closed else words("word.no")
     items = [
-        Figure(key="crawl.closed", label=words("crawl.closed"), value=closed, kind="text", tone="good" if found.closed else "bad"),
-        Figure(key="crawl.windows", label=words("word.windows"), value=sum(a.windows for a in found.axes)),
-        Figure(key="crawl.capped", label=words("word.capped"), value=sum(a.capped for a in found.axes)),
-        Figure(key="crawl.undated", label=words("crawl.undated"), value=found.undated_studies),
-        Figure(key="crawl.undiscovered", label=words("crawl.estimate"), value=estimate, note=note),
+        replace(figure(words, "crawl.closed", said, "text"), tone=tone),
+        figure(words, "crawl.windows", sum(axis.windows for axis in found.axes)),
+        figure(words, "crawl.capped", sum(axis.capped for axis in found.axes)),
+        replace(undiscovered, note=note),
     ]
-    keys = ("windows", "closed", "capped", "matches")
-    columns = [Column(key="axis", label=words("word.axis"), kind="code")]
-    columns += [Column(key=key, label=words(f"word.{key}"), kind="count") for key in keys]
+    heads = columns(
+        words, ("axis", "code"), ("windows", "count"), ("closed", "count"), ("capped", "count"), ("matches", "count")
+    )
     rows = [(a.axis, a.windows, a.closed, a.capped, a.matches) for a in found.axes]
-    heads = [Column(key=key, label=words(f"word.{key}"), kind="code") for key in ("axis", "from", "to", "status")]
-    opened = [*heads, Column(key="matches", label=words("word.matches"), kind="count")]
-    blocks = [
+    opened = columns(words, ("axis", "code"), ("from", "code"), ("to", "code"), ("why", "text"), ("matches", "count"))
+    return section(
+        words,
+        "crawl",
         Figures(items=items),
-        _table("axes", words("crawl.axes"), columns, rows, words("reason.not_crawled")),
-        _table("open_windows", words("crawl.open"), opened, list(found.open_windows), words("crawl.none_open")),
-    ]
-    return _section("crawl", words, blocks)
+        table(words, "axes", heads, rows),
+        table(words, "open_windows", opened, found.open_windows),
+    )
 
 
 def flow(facts: Facts, words: Words) -> Section:
     """How far the run is, and how fast it was."""
-    chart = charts.flow_lines(facts, words)
-    states = [Column(key="state", label=words("word.state"), kind="code"), Column(key="studies", label=words("level.STUDY"), kind="count")]
-    rates = [
-        Column(key="stage", label=words("word.stage"), kind="code"),
-        Column(key="instances", label=words("level.IMAGE"), kind="count"),
-        Column(key="bytes", label=words("level.BYTES"), kind="bytes"),
-        Column(key="minutes", label=words("word.minutes"), kind="count"),
-        Column(key="per_minute", label=words("word.per_minute"), kind="count"),
-    ]
-    rows = [(r.stage, r.instances, r.size_bytes, r.active_minutes, r.instances // max(r.active_minutes, 1)) for r in facts.rates]
-    blocks: list[Block] = [
-        *([chart] if chart else []),
-        _table("states", words("flow.states"), states, list(facts.states.items()), words("flow.empty")),
-        _table("rates", words("flow.rates"), rates, rows, words("flow.empty")),
-    ]
-    return _section("flow", words, blocks)
+    states = table(words, "states", columns(words, ("state", "code"), ("studies", "count")), list(facts.states.items()))
+    kinds: list[tuple[str, figures.Kind]] = [("instances", "count"), ("bytes", "bytes"), ("minutes", "count")]
+    heads = columns(words, ("stage", "code"), *kinds, ("per_minute", "count"))
+    rows = [(r.stage, r.instances, r.size_bytes, r.active_minutes, r.per_minute) for r in facts.rates]
+    return section(words, "flow", charts.flow_lines(facts, words), states, table(words, "rates", heads, rows))
 
 
 def fidelity(facts: Facts, words: Words) -> Section:
     """How the copies were proven, and which could not be."""
     found = facts.fidelity
-    by_outcome: Counter[str] = Counter()
-    for (_, outcome), instances in found.proofs.items():
-        by_outcome[outcome] += instances
-    proven = found.proofs.get(("content", "match"), 0)
+    differ = found.with_outcome("differs")
     items = [
-        Figure(key="fidelity.content", label=words("fidelity.content"), value=proven, tone="good"),
-        Figure(key="fidelity.differs", label=words("fidelity.differs"), value=by_outcome["differs"], tone="bad" if by_outcome["differs"] else "calm"),
-        Figure(key="fidelity.unverifiable", label=words("fidelity.unverifiable"), value=by_outcome["unverifiable"]),
+        replace(figure(words, "fidelity.content", found.proofs.get(("content", "match"), 0)), tone="good"),
+        replace(figure(words, "fidelity.differs", differ), tone=_tone(good=not differ)),
+        figure(words, "fidelity.unverifiable", found.with_outcome("unverifiable")),
     ]
-    columns = [Column(key=key, label=words(f"word.{key}"), kind="code") for key in ("method", "outcome")]
-    columns.append(Column(key="instances", label=words("level.IMAGE"), kind="count"))
+    heads = columns(words, ("method", "code"), ("outcome", "code"), ("instances", "count"))
     rows = [(method, outcome, n) for (method, outcome), n in sorted(found.proofs.items())]
-    differing = [
-        Column(key="instance", label=words("word.instance"), kind="uid"),
-        Column(key="outcome", label=words("word.outcome"), kind="code"),
-        Column(key="tags", label=words("word.tags"), kind="code"),
-    ]
-    blocks = [
+    differing = columns(words, ("instance", "uid"), ("outcome", "code"), ("tags", "code"))
+    return section(
+        words,
+        "fidelity",
         Figures(items=items),
-        _table("proofs", words("fidelity.proofs"), columns, rows, words("fidelity.empty")),
-        _table("differing", words("fidelity.differing"), differing, found.differing, words("fidelity.none_differing"), found.more_differing),
+        table(words, "proofs", heads, rows),
+        _and_more(table(words, "differing", differing, found.differing), found.more_differing),
         Prose(lines=[words("fidelity.digest")]),
-    ]
-    return _section("fidelity", words, blocks)
+    )
 
 
 def differences(facts: Facts, words: Words) -> Section:
     """What the walk over both sides found."""
     found = facts.differences
-    columns = [Column(key=key, label=words(f"word.{key}"), kind="code") for key in ("level", "outcome")]
-    columns.append(Column(key="lines", label=words("word.lines"), kind="count"))
+    heads = columns(words, ("level", "code"), ("outcome", "code"), ("lines", "count"))
     rows = [(level, outcome, n) for (level, outcome), n in sorted(found.counts.items())]
-    lines = [
-        Column(key="level", label=words("word.level"), kind="code"),
-        Column(key="uid", label=words("word.uid"), kind="uid"),
-        Column(key="outcome", label=words("word.outcome"), kind="code"),
-        Column(key="class", label=words("word.class"), kind="code"),
-        Column(key="detail", label=words("word.detail")),
-    ]
-    empty = words("differences.empty")
-    blocks = [
-        _table("finding_counts", words("differences.counts"), columns, rows, empty),
-        _table("findings", words("differences.lines"), lines, found.lines, empty, found.more_lines),
-    ]
-    return _section("differences", words, blocks)
+    lines = columns(
+        words, ("level", "code"), ("uid", "uid"), ("outcome", "code"), ("class", "code"), ("detail", "text")
+    )
+    return section(
+        words,
+        "differences",
+        table(words, "finding_counts", heads, rows),
+        _and_more(table(words, "findings", lines, found.lines), found.more_lines),
+    )
 
 
 def changes(facts: Facts, words: Words) -> Section:
     """What the rules changed."""
-    keys = ("rule", "pack", "version", "keyword")
-    columns = [Column(key=key, label=words(f"word.{key}"), kind="code") for key in keys]
-    columns += [Column(key="identifying", label=words("word.identifying")), Column(key="instances", label=words("level.IMAGE"), kind="count")]
+    kinds: list[tuple[str, figures.Kind]] = [
+        ("rule", "code"),
+        ("pack", "code"),
+        ("version", "code"),
+        ("keyword", "code"),
+    ]
+    heads = columns(words, *kinds, ("identifying", "text"), ("instances", "count"))
     said = {True: words("word.yes"), False: words("word.no")}
     rows = [(c.rule, c.pack, c.pack_version, c.keyword, said[c.identifying], c.instances) for c in facts.changes]
-    return _section("changes", words, [_table("changes", words("changes.table"), columns, rows, words("changes.empty"))])
+    return section(words, "changes", table(words, "changes", heads, rows))
 
 
 def facts_of_the_run(facts: Facts, words: Words) -> Section:
     """Configuration, versions, times, fingerprints."""
-    pair = [Column(key="key", label=words("word.key"), kind="code"), Column(key="value", label=words("word.value"), kind="code")]
+    pair = columns(words, ("key", "text"), ("value", "code"))
     times = [(words("facts.started"), facts.started_at), (words("facts.ended"), facts.ended_at)]
-    blocks = [
-        _table("versions", words("facts.versions"), pair, [*facts.versions, *times], ""),
-        _table("config", words("facts.config"), pair, list(facts.config), ""),
-        _digests(facts, words, "digests"),
-    ]
-    return _section("facts", words, blocks)
+    return section(
+        words,
+        "facts",
+        still(words, "versions", pair, [*facts.versions, *times]),
+        still(words, "config", pair, facts.config),
+        _digests("digests", facts.digests, words),
+    )
 
 
 def certificate(facts: Facts, words: Words) -> Section:
     """One page to print and to sign."""
     tone, key = standing(facts)
-    lead = words("certificate.lead", name=facts.name, source=facts.source, destination=facts.destination, at=facts.generated_at)
-    totals = [(level, *_books(facts.total(level))) for level in LEVELS]
-    accepted = Counter((e.exception_class, e.state) for e in facts.exceptions)
-    columns = [Column(key=key, label=words(f"word.{key}"), kind="code") for key in ("class", "state")]
-    columns.append(Column(key="studies", label=words("level.STUDY"), kind="count"))
-    rows = [(name, state, n) for (name, state), n in sorted(accepted.items())]
-    blocks: list[Block] = [
+    draft = None if key in SIGNABLE else Prose(lines=[words("certificate.draft")], tone="warn")
+    accepted = Counter((e.exception_class, e.disposition) for e in facts.exceptions)
+    heads = columns(words, ("class", "code"), ("disposition", "code"), ("studies", "count"))
+    rows = [(name, disposition, n) for (name, disposition), n in sorted(accepted.items())]
+    page = section(
+        words,
+        "certificate",
         Verdict(key=key, tone=tone, title=words(f"summary.{key}"), reasons=()),
-        *([Prose(lines=[words("certificate.draft")], tone="warn")] if key not in {"complete", "exceptions"} else []),
-        _totals_table(totals, words, key="certificate_totals", caption=words("certificate.scope")),
-        _table("accepted", words("certificate.accepted"), columns, rows, words("exceptions.empty")),
-        _digests(facts, words, "certificate_digests"),
+        draft,
+        totals(facts, words, "certificate_totals"),
+        still(words, "accepted", heads, rows),
+        _digests("certificate_digests", facts.digests, words),
         Signatures(
             declaration=words("certificate.declaration"),
             roles=[words(f"sign.{role}") for role in ("migration", "imaging", "repository")],
             labels=[words(f"sign.{label}") for label in ("name", "signature", "date")],
         ),
-    ]
-    return Section(key="certificate", title=words("certificate.title"), lead=lead, blocks=blocks)
+    )
+    scope = words("certificate.scope", name=facts.name, source=facts.source, destination=facts.destination)
+    return replace(page, lead=f"{scope} {words('page.generated', at=facts.generated_at)}.")
 
 
 SECTIONS: dict[str, SectionMaker] = {
@@ -274,29 +238,23 @@ SECTIONS: dict[str, SectionMaker] = {
 }
 
 
-def _section(key: str, words: Words, blocks: Sequence[Block]) -> Section:
-    return Section(key=key, title=words(f"{key}.title"), lead=words(f"{key}.lead"), blocks=blocks)
+def _tone(*, good: bool) -> Tone:
+    return "good" if good else "bad"
 
 
-def _part(key: str, label: str, total: Entry, words: Words) -> Figure:
-    kind: figures.Kind = "bytes" if total.level == "BYTES" else "count"
-    whole = figures.written(total.source, kind, words.language)
-    return Figure(key=key, label=label, value=total.migrated, kind=kind, note=words("summary.of", whole=whole), tone="good")
+def _and_more(drawn: Table, more: int) -> Table:
+    """The same table, with rows that the facts did not carry."""
+    return replace(drawn, more_rows=drawn.more_rows + more)
 
 
-def _books(entry: Entry) -> tuple[int | float | None, ...]:
-    share = entry.migrated / entry.source if entry.source else None
-    return (entry.source, *(getattr(entry, book) for book in BOOKS), share)
-
-
-def _book_columns(words: Words, kind: figures.Kind = "count") -> list[Column]:
-    counts = [Column(key=book, label=words(f"book.{book}"), kind=kind) for book in ("source", *BOOKS)]
-    return [*counts, Column(key="share", label=words("book.share"), kind="share")]
-
-
-def _totals_table(rows: Sequence[Row], words: Words, key: str = "totals", caption: str = "") -> Table:
-    columns = [Column(key="level", label=words("word.level"), kind="level"), *_book_columns(words, "amount")]
-    return Table(key=key, caption=caption or words("balance.totals"), columns=columns, rows=rows, static=True)
+def _class_bars(facts: Facts, words: Words) -> Bars | None:
+    by_class = Counter(line.exception_class for line in facts.exceptions)
+    most = max(by_class.values(), default=0)
+    bars = [
+        (name, figures.count(n, words.language), split_bar([("failed", n)], most, f"{name}: {n}"))
+        for name, n in by_class.most_common()
+    ]
+    return Bars(key="classes", caption=words("exceptions.classes"), legend=(), bars=bars) if bars else None
 
 
 def _facilities(facts: Facts, words: Words) -> Table:
@@ -304,50 +262,19 @@ def _facilities(facts: Facts, words: Words) -> Table:
     for entry in facts.balance:
         if entry.level == "STUDY":
             by_facility[entry.facility].append(entry)
-    rows = [(name or words("book.unknown"), *_books(summed(lines, level="STUDY"))) for name, lines in sorted(by_facility.items())]
-    columns = [Column(key="facility", label=words("word.facility")), *_book_columns(words)]
-    total = (words("book.total"), *_books(facts.total("STUDY")))
-    caption, empty = words("balance.facilities"), words("balance.empty")
-    return Table(key="facilities", caption=caption, columns=columns, rows=rows, total_row=total if rows else None, empty=empty)
-
-
-def _modality_columns(words: Words) -> list[Column]:
-    levels = [Column(key=level, label=words(f"level.{level}"), kind="count") for level in LEVELS[:-1]]
-    size = Column(key="BYTES", label=words("level.BYTES"), kind="bytes")
-    return [Column(key="modality", label=words("word.modality")), *levels, size]
-
-
-def _modalities(facts: Facts) -> list[Row]:
-    return [(h.key, h.studies, h.series, h.instances, h.size_bytes) for h in facts.held]
-
-
-def _held_columns(words: Words) -> list[Column]:
-    return [
-        Column(key="name", label=words("word.name")),
-        Column(key="uid", label=words("word.uid"), kind="code"),
-        Column(key="instances", label=words("level.IMAGE"), kind="count"),
-        Column(key="bytes", label=words("level.BYTES"), kind="bytes"),
+    rows: list[Row] = [
+        (name or words("book.unknown"), *books(summed(lines, "STUDY"))) for name, lines in sorted(by_facility.items())
     ]
+    heads = [*columns(words, ("facility", "text")), *book_columns(words, "count")]
+    total = (words("book.total"), *books(facts.total("STUDY")))
+    return replace(table(words, "facilities", heads, rows), total_row=total if rows else None)
 
 
-def _kinds(held: Sequence[Held]) -> list[Row]:
-    return [(h.name, h.key, h.instances, h.size_bytes) for h in held]
+def _kinds(key: str, held: Sequence[Held], words: Words) -> Table:
+    heads = columns(words, ("name", "text"), ("uid", "code"), ("instances", "count"), ("bytes", "bytes"))
+    return table(words, key, heads, [(h.name, h.key, h.instances, h.size_bytes) for h in held])
 
 
-def _digests(facts: Facts, words: Words, key: str) -> Table:
-    columns = [
-        Column(key="table", label=words("word.table"), kind="code"),
-        Column(key="files", label=words("word.files"), kind="count"),
-        Column(key="rows", label=words("word.rows"), kind="count"),
-        Column(key="digest", label=words("word.digest"), kind="code"),
-    ]
-    caption = words("certificate.digests") if key.startswith("certificate") else words("facts.digests")
-    return _table(key, caption, columns, [(d.table, d.files, d.rows, d.xxh3) for d in facts.digests], "")
-
-
-def _table(key: str, caption: str, columns: Sequence[Column], rows: Sequence[Row], empty: str, more: int = 0) -> Table:
-    shown, left = rows[:MAX_PAGE_ROWS], max(len(rows) - MAX_PAGE_ROWS, 0)
-    return Table(key=key, caption=caption, columns=columns, rows=shown, empty=empty, more_rows=more + left)
-
-
-__all__ = ["SECTIONS", "SectionMaker", "Tone"]
+def _digests(key: str, digests: Sequence[Digest], words: Words) -> Table:
+    heads = columns(words, ("table", "code"), ("files", "count"), ("rows", "count"), ("digest", "code"))
+    return still(words, key, heads, [(d.table, d.files, d.rows, d.xxh3) for d in digests])

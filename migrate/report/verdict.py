@@ -16,6 +16,9 @@ from migrate.report.texts import Words
 Standing = Literal["no_balance", "unbalanced", "open_crawl", "in_progress", "exceptions", "complete"]
 
 
+SIGNABLE: frozenset[Standing] = frozenset({"complete", "exceptions"})
+
+
 def standing(facts: Facts) -> tuple[Tone, Standing]:
     """The worst thing that is true of the run; `complete` only when none is."""
     study = facts.total("STUDY")
@@ -66,7 +69,7 @@ def _of_the_crawl(facts: Facts, words: Words) -> Iterator[tuple[Tone, str]]:
 
 def _of_the_content(facts: Facts, words: Words) -> Iterator[tuple[Tone, str]]:
     proven = facts.fidelity.proofs.get(("content", "match"), 0)
-    differs = sum(n for (_, outcome), n in facts.fidelity.proofs.items() if outcome == "differs")
+    differs = facts.fidelity.with_outcome("differs")
     if proven:
         yield "good", words("reason.content", instances=figures.count(proven, words.language))
     if differs:

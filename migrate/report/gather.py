@@ -1,0 +1,267 @@
+"""From a run folder to `Facts`: the books, the journal, the counts of the manifests."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from migrate.config import Config
+from migrate.dicom.sop_classes import name_of
+from migrate.journal import read as journal
+from migrate.manifest.place import sources_of
+from migrate.manifest.read import batches
+from migrate.report.counting import MINUTE, MOST_DIFFERING, Counts, count
+from migrate.report.digests import digests
+from migrate.report.facts import (
+    Axis,
+    Changed,
+    Crawl,
+    Differences,
+    Entry,
+    Exceptional,
+    Facts,
+    Fidelity,
+    Flow,
+    Held,
+    Rate,
+)
+from migrate.report.run import Run
+
+PACKAGES = ("cdi-migrate", "pydicom", "pynetdicom", "pyarrow", "dask")
+MOST_LINES = 50_000
+MOST_FLOW_POINTS = 60
+FLOW_STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440, 2880, 10080, 43200)
+SETTLED_ASIDE = frozenset({"QUARANTINED", "EXCLUDED"})
+
+
+def gather(run: Run, now: datetime) -> Facts:
+    """Everything the report says about a run, as of `now`.
+
+    Raises:
+        FormatTooNew: A table or the journal was written by a newer version.
+        ManifestDamaged: A table cannot be read.
+        JournalError: The journal cannot be read.
+    """
+    config, counts = run.config(), count(run.path)
+    rows = list(journal.study_states(run.path))
+    return Facts(
+        name=config.run.name if config else run.path.resolve().name,
+        source=config.run.source if config else ", ".join(sources_of(run.path, "studies")),
+        destination=_destination(config),
+        generated_at=now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        balance=_balance(run),
+        states=Counter(row["state"] for row in rows),
+        exceptions=_exceptions(run, [row for row in rows if row["state"] in SETTLED_ASIDE], now),
+        held=_held(counts),
+        syntaxes=_kinds(counts.syntaxes),
+        sop_classes=_kinds(counts.sop_classes),
+        crawl=_crawl(run, counts),
+        fidelity=_fidelity(counts),
+        changes=_changes(counts),
+        differences=_differences(run),
+        flow=_flow(counts),
+        rates=_rates(counts),
+        config=_settings(config),
+        versions=_versions(),
+        digests=digests(run),
+        started_at=next((event["at"] for event in run.events()), None),
+        ended_at=max((row["updated_at"] for row in rows), default=None),
+    )
+
+
+def _destination(config: Config | None) -> str:
+    if config is None:
+        return "?"
+    return config.destination.ae_title if config.destination.kind == "dimse" else config.destination.kind
+
+
+def _balance(run: Run) -> list[Entry]:
+    return [
+        Entry(
+            year=f"{row['year']:04}" if row["year"] else "",
+            modality=row["modality"] or "",
+            facility=row["facility"] or "",
+            **{name: row[name] for name in ("level", "source", "migrated", "excluded", "failed", "pending")},
+        )
+        for row in run.table("balance").to_pylist()
+    ]
+
+
+def _exceptions(run: Run, rows: Sequence[dict[str, Any]], now: datetime) -> list[Exceptional]:
+    """Studies aside, the oldest first; a register line that is still open keeps its study open."""
+    facilities = _facilities(run, {row["study_instance_uid"] for row in rows})
+    register: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in journal.exceptions(run.path):
+        register[line["study_instance_uid"]].append(line)
+    found = [_exceptional(row, register[row["study_instance_uid"]], facilities, now) for row in rows]
+    return sorted(found, key=lambda line: (line.since, line.study_instance_uid))
+
+
+def _exceptional(
+    row: dict[str, Any], lines: Sequence[dict[str, Any]], facilities: dict[str, str], now: datetime
+) -> Exceptional:
+    uid, excluded = row["study_instance_uid"], row["state"] == "EXCLUDED"
+    since = min([line["first_seen_at"] for line in lines], default=row["updated_at"])
+    dispositions = {line["disposition"] for line in lines}
+    disposition = "open" if "open" in dispositions or not dispositions else max(dispositions)
+    return Exceptional(
+        exception_class=row["exception_class"] or "",
+        study_instance_uid=uid,
+        state=row["state"],
+        facility=facilities.get(uid, ""),
+        detail=row["detail"] or next((line["detail"] for line in lines), ""),
+        since=since,
+        age_days=max(0, (now - datetime.fromisoformat(since)).days),
+        disposition="excluded" if excluded else disposition,
+    )
+
+
+def _facilities(run: Run, uids: set[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in batches(run.path, "studies", ["study_instance_uid", "institution_name"]) if uids else ():
+        pairs = zip(part["study_instance_uid"], part["institution_name"], strict=True)
+        found.update({uid: (name or "").strip() for uid, name in pairs if uid in uids})
+    return found
+
+
+def _changes(counts: Counts) -> list[Changed]:
+    return [
+        Changed(rule=rule, pack=pack, pack_version=version, keyword=keyword, identifying=bool(identifying), instances=n)
+        for (rule, pack, version, keyword, identifying), n in sorted(counts.changes.items())
+    ]
+
+
+def _held(counts: Counts) -> list[Held]:
+    held = [
+        Held(
+            key=modality,
+            name=modality,
+            studies=counts.by_modality[modality, "studies"],
+            series=counts.by_modality[modality, "series"],
+            instances=counts.by_modality[modality, "instances"],
+            size_bytes=counts.by_modality[modality, "bytes"],
+        )
+        for modality in {modality for modality, _ in counts.by_modality}
+    ]
+    return sorted(held, key=lambda line: (-(line.instances or 0), line.key))
+
+
+def _kinds(found: Counter[tuple[str, str]]) -> list[Held]:
+    uids = sorted({uid for uid, _ in found}, key=lambda uid: (-found[uid, "instances"], uid))
+    return [
+        Held(key=uid, name=name_of(uid), instances=found[uid, "instances"], size_bytes=found[uid, "bytes"])
+        for uid in uids
+    ]
+
+
+def _crawl(run: Run, counts: Counts) -> Crawl:
+    windows = list(_windows(run))
+    axes = []
+    for name in sorted({window["axis"] for window in windows}):
+        of_axis = [window for window in windows if window["axis"] == name]
+        axes.append(
+            Axis(
+                axis=name,
+                windows=len(of_axis),
+                closed=sum(bool(window["closed"]) for window in of_axis),
+                capped=sum(bool(window["capped"]) for window in of_axis),
+                matches=sum(window["matches"] or 0 for window in of_axis if window["state"] != "split"),
+            )
+        )
+    left = [w for w in windows if not w["closed"]]
+    return Crawl(
+        axes=axes,
+        open_windows=[(w["axis"], w["from"] or "", w["to"] or "", w["why"] or "", w["matches"]) for w in left],
+        closed=bool(windows) and not left,
+        started_at=min((w["started_at"] for w in windows if w["started_at"]), default=None),
+        finished_at=max((w["finished_at"] for w in windows if w["finished_at"]), default=None),
+        studies=counts.totals["studies"],
+        series=counts.totals["series"],
+        instances=counts.totals["instances"],
+        undated_studies=counts.totals["undated"],
+    )
+
+
+def _windows(run: Run) -> Iterator[dict[str, Any]]:
+    """The windows of the latest crawl."""
+    table = run.table("windows")
+    latest = max((crawl for crawl in table["crawl_id"].unique().to_pylist() if crawl), default=None)
+    return (window for window in table.to_pylist() if window["crawl_id"] == latest)
+
+
+def _fidelity(counts: Counts) -> Fidelity:
+    wrong = sum(n for (_, outcome), n in counts.proofs.items() if outcome != "match")
+    more = max(0, wrong - MOST_DIFFERING)
+    return Fidelity(proofs=counts.proofs, differing=sorted(counts.differing), more_differing=more)
+
+
+def _differences(run: Run) -> Differences:
+    counts: Counter[tuple[str, str]] = Counter()
+    lines: list[tuple[str, str, str, str, str]] = []
+    names = ("level", "uid", "outcome", "exception_class", "detail")
+    for part in batches(run.path, "findings", names):
+        counts.update(zip(part["level"], part["outcome"], strict=True))
+        rows = zip(*([value or "" for value in part[name]] for name in names), strict=True)
+        lines.extend(row for row, _ in zip(rows, range(MOST_LINES - len(lines)), strict=False))
+    return Differences(counts=counts, lines=lines, more_lines=max(0, sum(counts.values()) - len(lines)))
+
+
+def _rates(counts: Counts) -> list[Rate]:
+    received = sum(n for (_, what), n in counts.syntaxes.items() if what == "bytes")
+    return [
+        Rate(
+            stage=stage,
+            instances=minutes.total(),
+            size_bytes=received if stage == "retrieve" else None,
+            active_minutes=len(minutes),
+        )
+        for stage, minutes in counts.minutes.items()
+        if minutes
+    ]
+
+
+def _flow(counts: Counts) -> list[Flow]:
+    """Cumulative counts at no more than MOST_FLOW_POINTS times, evenly apart, in UTC."""
+    times = sorted({minute for found in counts.minutes.values() for minute in found if len(minute) == MINUTE})
+    if not times:
+        return []
+    first, last = datetime.fromisoformat(times[0]), datetime.fromisoformat(times[-1])
+    span = (last - first) // timedelta(minutes=1) + 1
+    step = next((s for s in FLOW_STEPS_MINUTES if span / s < MOST_FLOW_POINTS - 1), FLOW_STEPS_MINUTES[-1])
+    points = []
+    for place in range(-(-span // step) + 1):
+        at = first + timedelta(minutes=step * place)
+        until = at.isoformat()[:MINUTE]
+        sums = [
+            sum(n for minute, n in counts.minutes.get(stage, Counter()).items() if minute < until)
+            for stage in ("retrieve", "upload", "verify")
+        ]
+        points.append(Flow(at=at.strftime("%m-%d %H:%M"), received=sums[0], uploaded=sums[1], verified=sums[2]))
+    return points
+
+
+def _settings(config: Config | None) -> list[tuple[str, str]]:
+    """Every setting as `block.key`; paths of TLS keys are no secrets, but nobody needs them here."""
+    if config is None:
+        return []
+    blocks = config.model_dump(mode="json", exclude={"tls"}, by_alias=True)
+    settings = [(f"{block}.{key}", _said(value)) for block, keys in blocks.items() for key, value in keys.items()]
+    return [*settings, ("tls", "on" if config.tls else "off")]
+
+
+def _said(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _versions() -> list[tuple[str, str]]:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append((package, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            found.append((package, "?"))
+    return [*found, ("Python", platform.python_version()), ("System", platform.system())]
