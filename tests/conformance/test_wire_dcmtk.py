@@ -11,6 +11,7 @@ import pytest
 from migrate.model import Level
 from migrate.wire.dimse.endpoint import Context
 from migrate.wire.dimse.identifier import decode, encode, tags_of
+from migrate.wire.dimse.pynetdicom_stack import PynetdicomAssociation
 from migrate.wire.dimse.retrieval import SubOperations
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.scu import Association
@@ -31,6 +32,12 @@ from tests.conformance.wire_kit import (
 from tests.peers.dcmtk import Dcmqrscp, Storescp
 
 pytestmark = pytest.mark.dcmtk
+
+
+@pytest.fixture(params=[Association, PynetdicomAssociation], ids=["own", "pynetdicom"])
+def stack(request: pytest.FixtureRequest) -> type[Association]:
+    kind: type[Association] = request.param
+    return kind
 
 
 @pytest.fixture
@@ -75,11 +82,11 @@ def test_what_storescu_sends_is_received_as_storescp_receives_it(
 
 @pytest.mark.parametrize("pdu_bytes", ["4096", "16384", "131072"])
 def test_what_we_send_to_storescp_arrives_byte_for_byte(
-    storescp: Callable[..., Storescp], objects: list[Stored], pdu_bytes: str
+    stack: type[Association], storescp: Callable[..., Storescp], objects: list[Stored], pdu_bytes: str
 ) -> None:
     peer = storescp(arguments=("+xa", "--fork", "+B", "-uf", "-pdu", pdu_bytes))
     tapped: list[bytes] = []
-    with Association.open(endpoint(peer.port, peer.ae_title), contexts_for(objects)) as association:
+    with stack.open(endpoint(peer.port, peer.ae_title), contexts_for(objects)) as association:
         answers = [association.store(one.outgoing(lambda view: tapped.append(bytes(view)))) for one in objects]
     assert {answer.status for answer in answers} == {0}
     received = {one.sop_instance_uid: one.data_set for one in map(stored, peer.files())}
@@ -94,10 +101,12 @@ def archive(dcmqrscp: Callable[..., Dcmqrscp], receiver: Receiver, plain_objects
     return peer
 
 
-def test_echo_find_and_cancel_on_one_association(archive: Dcmqrscp, objects: list[Stored]) -> None:
+def test_echo_find_and_cancel_on_one_association(
+    stack: type[Association], archive: Dcmqrscp, objects: list[Stored]
+) -> None:
     contexts = [Context(VERIFICATION, BASIC), Context(STUDY_ROOT_FIND, BASIC)]
     keys = {"StudyInstanceUID": "", "PatientName": "", "StudyDate": ""}
-    with Association.open(endpoint(archive.port, archive.ae_title), contexts) as association:
+    with stack.open(endpoint(archive.port, archive.ae_title), contexts) as association:
         assert association.echo() == 0
         syntax = association.transfer_syntax(STUDY_ROOT_FIND)
         matches = []
@@ -124,12 +133,12 @@ def _study_of(one: Stored) -> str:
 
 
 def test_a_moved_study_arrives_byte_for_byte_with_its_originator(
-    archive: Dcmqrscp, sink: MemorySink, objects: list[Stored]
+    stack: type[Association], archive: Dcmqrscp, sink: MemorySink, objects: list[Stored]
 ) -> None:
     study = _study_of(objects[0])
     expected = [one for one in objects if _study_of(one) == study]
     pending: list[SubOperations] = []
-    with Association.open(endpoint(archive.port, archive.ae_title), [Context(STUDY_ROOT_MOVE, BASIC)]) as association:
+    with stack.open(endpoint(archive.port, archive.ae_title), [Context(STUDY_ROOT_MOVE, BASIC)]) as association:
         identifier = encode(Level.STUDY, {"StudyInstanceUID": study}, association.transfer_syntax(STUDY_ROOT_MOVE))
         end = association.move(STUDY_ROOT_MOVE, identifier, "MIGRATE", 4711, pending.append)
     assert (end.status, end.completed, end.failed) == (0, len(expected), 0)
@@ -141,13 +150,13 @@ def test_a_moved_study_arrives_byte_for_byte_with_its_originator(
 
 
 def test_a_study_fetched_by_c_get_arrives_byte_for_byte(
-    archive: Dcmqrscp, sink: MemorySink, objects: list[Stored]
+    stack: type[Association], archive: Dcmqrscp, sink: MemorySink, objects: list[Stored]
 ) -> None:
     study = _study_of(objects[0])
     expected = [one for one in objects if _study_of(one) == study]
     storage = [Context(one.abstract_syntax, one.transfer_syntaxes, scp_role=True) for one in contexts_for(expected)]
     contexts = [Context(STUDY_ROOT_GET, BASIC), *storage]
-    with Association.open(endpoint(archive.port, archive.ae_title), contexts) as association:
+    with stack.open(endpoint(archive.port, archive.ae_title), contexts) as association:
         identifier = encode(Level.STUDY, {"StudyInstanceUID": study}, association.transfer_syntax(STUDY_ROOT_GET))
         end = association.get(STUDY_ROOT_GET, identifier, sink)
     assert (end.status, end.completed, end.failed) == (0, len(expected), 0)
@@ -155,19 +164,21 @@ def test_a_study_fetched_by_c_get_arrives_byte_for_byte(
 
 
 def test_a_refused_object_is_named_by_the_final_response(
-    archive: Dcmqrscp, sink: MemorySink, objects: list[Stored]
+    stack: type[Association], archive: Dcmqrscp, sink: MemorySink, objects: list[Stored]
 ) -> None:
     study = _study_of(objects[0])
     sink.status = 0xA700
-    with Association.open(endpoint(archive.port, archive.ae_title), [Context(STUDY_ROOT_MOVE, BASIC)]) as association:
+    with stack.open(endpoint(archive.port, archive.ae_title), [Context(STUDY_ROOT_MOVE, BASIC)]) as association:
         identifier = encode(Level.STUDY, {"StudyInstanceUID": study}, association.transfer_syntax(STUDY_ROOT_MOVE))
         end = association.move(STUDY_ROOT_MOVE, identifier, "MIGRATE")
     assert end.status == 0xB000 or end.status & 0xF000 in (0xA000, 0xC000)
     assert set(end.failed_sop_instance_uids) == {one.sop_instance_uid for one in objects if _study_of(one) == study}
 
 
-def test_an_unknown_move_destination_is_reported(archive: Dcmqrscp, objects: list[Stored]) -> None:
-    with Association.open(endpoint(archive.port, archive.ae_title), [Context(STUDY_ROOT_MOVE, BASIC)]) as association:
+def test_an_unknown_move_destination_is_reported(
+    stack: type[Association], archive: Dcmqrscp, objects: list[Stored]
+) -> None:
+    with stack.open(endpoint(archive.port, archive.ae_title), [Context(STUDY_ROOT_MOVE, BASIC)]) as association:
         identifier = encode(
             Level.STUDY, {"StudyInstanceUID": _study_of(objects[0])}, association.transfer_syntax(STUDY_ROOT_MOVE)
         )

@@ -76,7 +76,7 @@ class BadCommand(ValueError):
 
 
 # element number in group 0000 -> (field, VR); PS3.7 Table E.1-1
-_ELEMENTS: Final[dict[int, tuple[str, str]]] = {
+ELEMENTS: Final[dict[int, tuple[str, str]]] = {
     0x0002: ("affected_sop_class_uid", "UI"),
     0x0003: ("requested_sop_class_uid", "UI"),
     0x0100: ("command_field", "US"),
@@ -145,8 +145,8 @@ _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
     "LO": _padded(b" "),
     "AT": _write_at,
 }
-_DECODERS: Final = {element: (name, _READERS[vr]) for element, (name, vr) in _ELEMENTS.items()}
-_ENCODERS: Final = [(element, name, _WRITERS[vr]) for element, (name, vr) in sorted(_ELEMENTS.items())]
+_DECODERS: Final = {element: (name, _READERS[vr]) for element, (name, vr) in ELEMENTS.items()}
+_ENCODERS: Final = [(element, name, _WRITERS[vr]) for element, (name, vr) in sorted(ELEMENTS.items())]
 
 
 def encode(command: CommandSet) -> bytes:

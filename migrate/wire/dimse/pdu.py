@@ -128,7 +128,10 @@ def encode_request(request: AssociateRequest) -> bytes:
 def encode_accept(accept: AssociateAccept) -> bytes:
     """A-ASSOCIATE-AC as bytes."""
     contexts = b"".join(
-        _item(0x21, struct.pack(">BxBx", one.context_id, one.result) + _item(0x40, one.transfer_syntax.encode("ascii")))
+        _item(
+            0x21,
+            struct.pack(">BxBx", one.context_id, one.result) + _item(0x40, _ascii(one.transfer_syntax)),
+        )
         for one in accept.contexts
     )
     return _associate(PduType.ASSOCIATE_AC, accept, contexts)
@@ -173,35 +176,40 @@ def _item(kind: int, value: bytes) -> bytes:
 
 
 def _proposed(context: ProposedContext) -> bytes:
-    syntaxes = b"".join(_item(0x40, uid.encode("ascii")) for uid in context.transfer_syntaxes)
-    abstract = _item(0x30, context.abstract_syntax.encode("ascii"))
+    syntaxes = b"".join(_item(0x40, _ascii(uid)) for uid in context.transfer_syntaxes)
+    abstract = _item(0x30, _ascii(context.abstract_syntax))
     return _item(0x20, struct.pack(">Bxxx", context.context_id) + abstract + syntaxes)
 
 
 def _associate(kind: PduType, pdu: _Associate, contexts: bytes) -> bytes:
     fixed = _FIXED.pack(1, 0, _title(pdu.called_ae_title), _title(pdu.calling_ae_title))
-    body = fixed + _item(0x10, pdu.application_context_uid.encode("ascii")) + contexts + _item(0x50, _user_items(pdu))
+    body = fixed + _item(0x10, _ascii(pdu.application_context_uid)) + contexts + _item(0x50, _user_items(pdu))
     return struct.pack(">BxI", kind, len(body)) + body
 
 
 def _user_items(pdu: _Associate) -> bytes:
     parts = [
         _item(0x51, struct.pack(">I", pdu.max_pdu_bytes)),
-        _item(0x52, pdu.implementation_class_uid.encode("ascii")),
+        _item(0x52, _ascii(pdu.implementation_class_uid)),
     ]
     for uid, (scu, scp) in pdu.roles.items():
         parts.append(_item(0x54, _counted(uid) + bytes((scu, scp))))
-    parts.append(_item(0x55, pdu.implementation_version_name.encode("ascii")))
+    parts.append(_item(0x55, _ascii(pdu.implementation_version_name)))
     parts.extend(_item(0x56, _counted(uid) + value) for uid, value in pdu.extended.items())
     return b"".join(parts)
 
 
+def _ascii(text: str) -> bytes:
+    # UIDs come from what a source listed: a strange one must not end the program.
+    return text.encode("ascii", "replace")
+
+
 def _counted(uid: str) -> bytes:
-    return struct.pack(">H", len(uid)) + uid.encode("ascii")
+    return struct.pack(">H", len(uid)) + _ascii(uid)
 
 
 def _title(ae_title: str) -> bytes:
-    return ae_title.encode("ascii").ljust(16)
+    return _ascii(ae_title).ljust(16)
 
 
 def _items(body: bytes) -> Iterator[tuple[int, bytes]]:
