@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from sys import maxsize
 from typing import Final
 
 import xxhash
@@ -70,15 +71,17 @@ class _BulkDigester:
         self._carry = b""
         self._pads = True
         self._length = 0
+        self._left = 0
         self._state = Xxh3()
 
-    def begin(self, head: Head, *, little_endian: bool) -> None:
+    def begin(self, head: Head, *, little_endian: bool, significant: int | None) -> None:
         """A bulk value starts."""
         self._tag = head.tag
         self._word = 1 if little_endian else word_bytes(head.vr)
         self._carry = b""
         self._pads = head.length != UNDEFINED and head.tag not in _EXACT
         self._length = 0
+        self._left = maxsize if significant is None else significant
         self._state = Xxh3()
 
     def update(self, view: memoryview) -> None:
@@ -89,18 +92,23 @@ class _BulkDigester:
             self._state.update(pending[:-1])
             self._carry = pending[-1:]
         elif self._word == 1:
-            self._state.update(view)
+            self._add(view)
         else:
             pending = self._carry + bytes(view)
             whole = len(pending) - len(pending) % self._word
-            self._state.update(swap(pending[:whole], self._word))
+            self._add(swap(pending[:whole], self._word))
             self._carry = pending[whole:]
+
+    def _add(self, piece: bytes | memoryview) -> None:
+        """Hash what is no padding, which can be told apart only after the words were turned round."""
+        self._state.update(piece[: self._left])
+        self._left -= min(self._left, len(piece))
 
     def end(self) -> None:
         """File the digest; an odd value counts with the zero byte it should have been padded with."""
         if self._tag == ENCAPSULATED_DOCUMENT:
             self.without_last_byte = self._state.hexdigest()
-        self._state.update(self._carry)
+        self._add(self._carry)
         if self._pads and self._length & 1:
             self._state.update(b"\0")
         self.digests[self._tag] = self._state.hexdigest()

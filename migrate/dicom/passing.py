@@ -14,12 +14,12 @@ _PEEK_BYTES: Final = 4
 class BulkSink(Protocol):
     """Where bulk bytes go, element after element; the parser keeps none of them."""
 
-    def begin(self, head: Head, *, little_endian: bool) -> None:
-        """The value of an element starts."""
+    def begin(self, head: Head, *, little_endian: bool, significant: int | None) -> None:
+        """The value of an element starts; in little endian words only its first `significant` bytes count."""
         ...
 
     def update(self, view: memoryview) -> None:
-        """The next bytes of the value: without item heads, offset table and padding of pixel data."""
+        """The next bytes of the value: without item heads and offset table."""
         ...
 
     def end(self) -> None:
@@ -30,7 +30,7 @@ class BulkSink(Protocol):
 class NoSink:
     """Lets bulk bytes fall."""
 
-    def begin(self, head: Head, *, little_endian: bool) -> None:
+    def begin(self, head: Head, *, little_endian: bool, significant: int | None) -> None:
         """Nothing to prepare."""
 
     def update(self, view: memoryview) -> None:
@@ -51,21 +51,17 @@ class Passing(Protocol):
 
 
 class NativePassing:
-    """A value of known length, of which the first `significant` bytes count."""
+    """A value of known length."""
 
-    def __init__(self, sink: BulkSink, length: int, significant: int) -> None:
+    def __init__(self, sink: BulkSink, length: int) -> None:
         self._sink = sink
         self._left = length
-        self._significant = significant
         self.done = length == 0
 
     def feed(self, view: memoryview) -> memoryview:
         """Take bytes of the value; returns those behind it."""
         taken = min(self._left, len(view))
-        significant = min(taken, self._significant)
-        if significant:
-            self._sink.update(view[:significant])
-        self._significant -= significant
+        self._sink.update(view[:taken])
         self._left -= taken
         self.done = self._left == 0
         return view[taken:]

@@ -228,26 +228,28 @@ class Tokenizer:
         """Let the value pass from here on; its element is filed when it is complete."""
         syntax = self._syntax
         self._bulk = Element(head.tag, head.vr, offset, value_offset, head.length, False, None, None)  # noqa: FBT003
-        self._sink.begin(head, little_endian=syntax.little_endian)
+        little = syntax.little_endian
         self._step = self._pass
         if head.length != UNDEFINED:
-            self._passing = NativePassing(self._sink, head.length, self._significant(head, offset))
+            self._sink.begin(head, little_endian=little, significant=self._significant(head, offset))
+            self._passing = NativePassing(self._sink, head.length)
             return
         if not syntax.encapsulated:
             self._walker.note(f"fragments in {tag_text(head.tag)} though the syntax has none")
-        self._passing = FragmentsPassing(self._sink, self._walker, value_offset, little_endian=syntax.little_endian)
+        self._sink.begin(head, little_endian=little, significant=None)
+        self._passing = FragmentsPassing(self._sink, self._walker, value_offset, little_endian=little)
 
-    def _significant(self, head: Head, offset: int) -> int:
-        """How many bytes of a native value count: all but the padding of odd pixel data."""
+    def _significant(self, head: Head, offset: int) -> int | None:
+        """How many bytes of native pixel data are no padding; None where all or nobody knows."""
         length = head.length
         if head.tag not in PIXEL_ELEMENTS:
-            return length
+            return None
         if self._syntax.encapsulated and self._syntax.known:
             self._walker.note(f"defined length of {tag_text(head.tag)} in an encapsulated syntax")
         expected = expected_pixel_bytes(self._elements, little=self._syntax.little_endian)
         if expected is not None and length < expected:
             self._walker.refuse_at("pixel data shorter than the image", offset, length=length, expected=expected)
-        return expected if expected == length - 1 else length
+        return expected if expected == length - 1 else None
 
     def _pass(self, view: memoryview) -> memoryview:
         passing = self._passing
