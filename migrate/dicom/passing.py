@@ -132,5 +132,8 @@ class FragmentsPassing:
         self._pending.clear()
         self._needed = _HEAD_BYTES
         self._count += 1
-        if self._count > self._walker.limits.fragments:
-            self._walker.refuse_at("too many fragments", self._offset, limit=self._walker.limits.fragments)
+        walker = self._walker
+        if not length:
+            walker.count_item(self._offset - walker.base)
+        if self._count > walker.limits.fragments:
+            walker.refuse_at("too many fragments", self._offset, limit=walker.limits.fragments)

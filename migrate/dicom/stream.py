@@ -143,13 +143,13 @@ class Tokenizer:
             if len(self._pending) < self._needed and not self._closing:
                 return _NOTHING
             buffer = bytes(self._pending)
+            self._pending.clear()  # a long value shall not be held three times
         else:
             buffer = bytes(view)
         self._walker.base = self._base
         used = self._parse(buffer)
         self._base += used
         if self._step != self._header:
-            self._pending.clear()
             return memoryview(buffer)[used:]
         self._pending = bytearray(buffer[used:])
         if used == len(buffer):

@@ -41,7 +41,7 @@ class ParseLimits:
     header_bytes: int = 256 * 1024 * 1024
     elements: int = 500_000
     items: int = 200_000
-    fragments: int = 10_000_000
+    fragments: int = 1_000_000
     depth: int = 64
     inflated_bytes: int = 8 * 1024**3
     inflate_ratio: int = 200
@@ -288,7 +288,7 @@ class Walker:
             pos = start + length
             if pos > frame.end:
                 self._short(pos, start, frame)
-            self._count_items(pos)
+            self.count_item(pos)
 
     def _item_head(self, buffer: bytes, pos: int, frame: Frame) -> Head:
         if pos + 8 > frame.end:
@@ -296,7 +296,8 @@ class Walker:
         group, element, length = _WORDS[frame.little].implicit.unpack_from(buffer, pos)
         return Head(group << 16 | element, "", pos + 8, length)
 
-    def _count_items(self, pos: int) -> None:
+    def count_item(self, pos: int) -> None:
+        """Count one item or fragment against the limit."""
         self.items += 1
         if self.items > self.limits.items:
             self.refuse("too many items", pos, limit=self.limits.items)
@@ -313,14 +314,18 @@ class Walker:
         if frame.depth > self.limits.depth:
             self.refuse("sequences nested too deeply", pos, depth=frame.depth)
         items: list[Item] = []
+        heads = _WORDS[frame.little].implicit.unpack_from
         while delimited or pos < frame.end:
-            tag, _, start, length = self._item_head(buffer, pos, frame)
+            if pos + 8 > frame.end:
+                self._short(pos + 8, pos, frame)
+            group, element, length = heads(buffer, pos)
+            tag = group << 16 | element
             if tag == ITEM:
-                self._count_items(pos)
-                elements, pos = self._item(buffer, start, length, frame)
+                self.count_item(pos)
+                elements, pos = self._item(buffer, pos + 8, length, frame) if length else ((), pos + 8)
                 items.append(Item(elements, frame.little))
             elif tag == SEQUENCE_DELIMITATION:
-                pos = start
+                pos += 8
                 if delimited:
                     break
                 self.note("delimiter in a sequence of defined length")
@@ -329,8 +334,6 @@ class Walker:
         return tuple(items), pos
 
     def _item(self, buffer: bytes, pos: int, length: int, frame: Frame) -> tuple[tuple[Element, ...], int]:
-        if length == 0:
-            return (), pos
         if length == UNDEFINED:
             return self._item_elements(buffer, pos, frame, delimited=True)
         stop = pos + length
