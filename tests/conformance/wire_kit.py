@@ -37,6 +37,7 @@ class MemoryObject:
         self.sink.on_write(self)
 
     def finish(self) -> int:
+        self.sink.on_finish(self)
         with self.sink.lock:
             self.sink.objects.append((self.incoming, b"".join(self.parts)))
         return self.sink.status
@@ -56,6 +57,7 @@ class MemorySink:
     lock: threading.Lock = field(default_factory=threading.Lock)
     on_begin: Callable[[Incoming], None] = lambda _: None
     on_write: Callable[[MemoryObject], None] = lambda _: None
+    on_finish: Callable[[MemoryObject], None] = lambda _: None
 
     def begin(self, incoming: Incoming) -> MemoryObject:
         self.on_begin(incoming)

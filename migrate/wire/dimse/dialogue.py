@@ -151,6 +151,8 @@ class Dialogue:
 
     def _wait(self, patience: Patience) -> None:
         link = self.link
+        if link.closed:
+            raise PeerUnavailable("the association has ended")
         came = link.pump()
         now = time.monotonic()
         if self._deadline and now > self._deadline:

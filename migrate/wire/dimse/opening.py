@@ -39,6 +39,8 @@ def _negotiate(link: Link, endpoint: Endpoint, request: AssociateRequest) -> Ass
     link.touch()
     link.settle()
     while not link.events:
+        if link.closed:
+            raise PeerUnavailable("the connection was closed", peer=endpoint.ae_title)
         if not link.pump() and link.silent_s > endpoint.limits.artim_s:
             link.layer.abort()
             link.settle()

@@ -145,7 +145,8 @@ class Session:
                 link.layer.artim_expired()
                 link.settle()
                 raise PeerUnavailable("no association request came", limit="artim_s")
-            if not link.pump() and link.closed:
+            link.pump()
+            if link.closed:
                 break
         event = link.events.popleft() if link.events else None
         if isinstance(event, AssociateRequest):

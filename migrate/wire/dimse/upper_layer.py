@@ -213,7 +213,11 @@ class UpperLayer:
 
     def _whole(self, frame: WholePdu) -> Iterator[Event]:
         happening, decode = _DECODERS[frame.pdu_type]
-        value = decode(frame.body)
+        try:
+            value = decode(frame.body)
+        except BadPdu as bad:
+            yield from self.violated(str(bad), bad.reason)
+            return
         contexts = getattr(value, "contexts", ())
         if len(contexts) > self._limits.max_contexts:
             yield from self.violated(f"{len(contexts)} contexts, max_contexts={self._limits.max_contexts}")
