@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 # `amount` is bytes in rows whose `level` is BYTES and a count in all others.
-Kind = Literal["text", "count", "bytes", "amount", "share", "level", "study", "uid", "code", "date", "days", "year"]
+Kind = Literal[
+    "text", "count", "bytes", "amount", "share", "level", "study", "uid", "code", "date", "detail", "days", "year"
+]
 
 NUMERIC: frozenset[Kind] = frozenset({"count", "bytes", "amount", "share", "days", "year"})
 

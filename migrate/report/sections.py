@@ -50,9 +50,8 @@ def exceptions(facts: Facts, words: Words) -> Section:
         ("class", "code"),
         ("study", "study"),
         ("facility", "text"),
-        ("state", "code"),
         ("disposition", "code"),
-        ("detail", "text"),
+        ("detail", "detail"),
         ("since", "date"),
         ("age", "days"),
     )
@@ -61,7 +60,6 @@ def exceptions(facts: Facts, words: Words) -> Section:
             e.exception_class,
             e.study_instance_uid,
             e.facility,
-            e.state,
             e.disposition,
             e.detail,
             e.since[:10],
@@ -114,7 +112,7 @@ def crawl(facts: Facts, words: Words) -> Section:
         words, ("axis", "code"), ("windows", "count"), ("closed", "count"), ("capped", "count"), ("matches", "count")
     )
     rows = [(a.axis, a.windows, a.closed, a.capped, a.matches) for a in found.axes]
-    opened = columns(words, ("axis", "code"), ("from", "code"), ("to", "code"), ("why", "text"), ("matches", "count"))
+    opened = columns(words, ("axis", "code"), ("from", "code"), ("to", "code"), ("why", "detail"), ("matches", "count"))
     return section(
         words,
         "crawl",
@@ -161,7 +159,7 @@ def differences(facts: Facts, words: Words) -> Section:
     heads = columns(words, ("level", "code"), ("outcome", "code"), ("lines", "count"))
     rows = [(level, outcome, n) for (level, outcome), n in sorted(found.counts.items())]
     lines = columns(
-        words, ("level", "code"), ("uid", "uid"), ("outcome", "code"), ("class", "code"), ("detail", "text")
+        words, ("level", "code"), ("uid", "uid"), ("outcome", "code"), ("class", "code"), ("detail", "detail")
     )
     return section(
         words,

@@ -56,7 +56,9 @@ def test_swapping_the_sides_swaps_missing_and_extra(source: dict[str, int], dest
 def test_an_outcome_says_which_sides_hold_an_item(
     source: dict[str, int], destination: dict[str, int], expected: dict[str, Outcome]
 ) -> None:
-    assert {step.key: outcome for outcome, step in compare(march(source.items(), destination.items()), same)} == expected
+    assert {
+        step.key: outcome for outcome, step in compare(march(source.items(), destination.items()), same)
+    } == expected
 
 
 @pytest.mark.parametrize("keys", [["2", "1"], ["1", "1"]])
@@ -79,7 +81,9 @@ def test_every_outcome_has_its_own_sign() -> None:
 
 def test_the_walk_holds_one_item_of_each_side() -> None:
     def side(step: int) -> Iterator[tuple[str, int]]:
-        return ((f"{number:09}", number) for number in itertools.takewhile(lambda n: n < 20_000, itertools.count(0, step)))
+        return (
+            (f"{number:09}", number) for number in itertools.takewhile(lambda n: n < 20_000, itertools.count(0, step))
+        )
 
     tracemalloc.start()
     for _step in march(side(1), side(3)):
