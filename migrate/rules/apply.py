@@ -104,7 +104,7 @@ def is_signed(header: Header) -> bool:
 
 def _step(draft: Draft, bound: BoundRule, facts: RunFacts) -> Step | None:
     try:
-        if bound.condition.holds(draft, facts) is not True:
+        if bound.condition.holds(draft, facts) is False:  # None: a crawled row cannot tell, so it might
             return None
         found = list(bound.rule.edits(draft, bound.values, facts))
         edits = tuple(one for one in found if isinstance(one, Edit))

@@ -25,12 +25,14 @@ _PADDING = " \0"
 class Piece(NamedTuple):
     """One element as bytes in the object's own syntax.
 
-    `undefined`: the length is undefined and `raw` ends with the delimiter.
+    `undefined`: the length is undefined and `raw` ends with the delimiter. `parsed`: what `raw` holds, where
+    it was parsed already.
     """
 
     vr: str
     raw: bytes
     undefined: bool = False
+    parsed: tuple[ParsedItem, ...] | None = None
 
 
 Item: TypeAlias = Mapping[int, Piece]
@@ -41,14 +43,17 @@ class Draft:
 
     Args:
         header: The object as received.
+        known: The tags that were asked for, when `header` is a crawled row; None for a whole object.
     """
 
-    __slots__ = ("_charset", "_edits", "_order", "header")
+    __slots__ = ("_charset", "_edits", "_known", "_order", "_written", "header")
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, known: frozenset[int] | None = None) -> None:
         self.header = header
+        self._known = known
         self._edits: dict[int, tuple[str, bytes] | None] = {}
         self._charset = header.charset
+        self._written: dict[bytes, list[Item]] = {}  # sequences that were encoded here need no parsing
         self._order = "<" if header.syntax.little_endian else ">"
 
     @property
@@ -67,9 +72,9 @@ class Draft:
         if tag == SPECIFIC_CHARACTER_SET:
             self._charset = charset_terms(value)
 
-    def knows(self, _: int) -> bool:
-        """An object's header knows every attribute: what is not there is absent."""
-        return True
+    def knows(self, tag: int) -> bool:
+        """A whole header knows every attribute: what is not there is absent."""
+        return self._known is None or tag in self._known
 
     def has(self, tag: int) -> bool:
         """Whether the element is present, empty or not."""
@@ -117,13 +122,6 @@ class Draft:
         Raises:
             RuleRefused: The sequence is written as UN in an explicit syntax (PS3.5 6.2.2).
         """
-        if tag not in self._edits:
-            element = self.header.elements.get(tag)
-            parsed = element.items if element else None
-            if element is None or (parsed is None and not element.value):
-                return []
-            if parsed is not None and element.vr == "SQ":
-                return [_pieces(item) for item in parsed]
         piece = self.piece(tag)
         return self.items_of(tag, piece) if piece else []
 
@@ -145,6 +143,10 @@ class Draft:
         if not piece.raw:
             return []
         self._refuse_unknown(tag, piece)
+        if piece.parsed is not None:
+            return [_pieces(item) for item in piece.parsed]
+        if piece.raw in self._written:
+            return self._written[piece.raw]
         value = piece.raw[:-_DELIMITER_BYTES] if piece.undefined else piece.raw
         syntax = self.header.syntax
         items = sequence_in(value, explicit=syntax.explicit, little=syntax.little_endian) if value else ()
@@ -174,16 +176,20 @@ class Draft:
 
     def encoded_items(self, items: Iterable[Item]) -> bytes:
         """Items as the value of a sequence of defined length."""
-        return b"".join(self._encoded_item(item) for item in items)
+        held = list(items)
+        value = b"".join([self._encoded_item(item) for item in held])
+        self._written[value] = held
+        return value
 
     def with_items(self, tag: int, new: Sequence[Item]) -> bytes:
         """The value of a sequence with items added at its end; those before keep their bytes."""
         piece = self.piece(tag)
-        before = b""
-        if piece is not None and piece.raw:
-            self._refuse_unknown(tag, piece)
-            before = piece.raw[:-_DELIMITER_BYTES] if piece.undefined else piece.raw
-        return before + self.encoded_items(new)
+        if piece is None or not piece.raw:
+            return self.encoded_items(new)
+        held = self.items_of(tag, piece)
+        value = (piece.raw[:-_DELIMITER_BYTES] if piece.undefined else piece.raw) + self.encoded_items(new)
+        self._written[value] = [*held, *new]
+        return value
 
     def _new_piece(self, tag: int, value: str | list[Content]) -> Piece:
         if isinstance(value, str):
@@ -219,7 +225,7 @@ class Draft:
 
 def piece_of(element: Element) -> Piece:
     """A parsed element as bytes."""
-    return Piece(element.vr, element.value or b"", element.undefined)
+    return Piece(element.vr, element.value or b"", element.undefined, element.items)
 
 
 def decoded(value: bytes, charset: tuple[str, ...]) -> str:

@@ -81,7 +81,7 @@ class PartValues(RuleValues):
 
     @model_validator(mode="after")
     def _fits(self) -> PartValues:
-        check_fits(self.keyword, [self.text])
+        check_fits(self.keyword, [self.text.strip(" ")])  # a space may stand between the two parts
         return self
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
-from migrate.dicom.charset import codec_of
-from migrate.dicom.dictionary import keyword_of, tag_path
+from migrate.dicom.charset import codec_of, encode
+from migrate.dicom.dictionary import is_private_creator, keyword_of, tag_path, vr_of
 from migrate.dicom.header import SPECIFIC_CHARACTER_SET
 from migrate.dicom.uid import valid_uid
 from migrate.model import ExceptionClass
@@ -67,13 +67,17 @@ def charset_converted(draft: Draft, values: CharsetValues, _: RunFacts) -> Itera
         yield Edit(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode())
 
 
-def utf_8_edits(draft: Draft) -> Iterator[Edit]:
-    """Every element with text that is not UTF-8 yet, converted.
+def text_in_charset(draft: Draft, target: tuple[str, ...]) -> Iterator[Edit]:
+    """Every element with text, converted; items that declare their own character set stay.
 
     Raises:
-        RuleRefused: A text cannot be read.
+        RuleRefused: A text cannot be read, or the target cannot hold it.
     """
-    return _changed_elements(draft, _in_utf_8)
+
+    def converted(tag: int, piece: Piece, charset: tuple[str, ...]) -> Piece | None:
+        return _converted(tag, piece, (charset, target)) if charset == draft.charset else None
+
+    return _changed_elements(draft, converted)
 
 
 def invalid_uids_replaced(draft: Draft, _: NoUidValues, facts: RunFacts) -> Iterable[Edit | Flag]:
@@ -153,14 +157,22 @@ def _changed_item(scope: _Scope, item: Item) -> Item | None:
 def _in_utf_8(tag: int, piece: Piece, charset: tuple[str, ...]) -> Piece | None:
     if tag == SPECIFIC_CHARACTER_SET:
         return None if piece.raw.strip() == UTF_8.encode() else Piece("CS", UTF_8.encode())
-    if piece.vr not in TEXT_IN_CHARSET or (piece.raw.isascii() and b"\x1b" not in piece.raw):
+    return _converted(tag, piece, (charset, (UTF_8,)))
+
+
+def _converted(tag: int, piece: Piece, charsets: tuple[tuple[str, ...], tuple[str, ...]]) -> Piece | None:
+    """Text from one character set to another; None where it is the same bytes in every set."""
+    vr = vr_of(tag) if piece.vr == "UN" or is_private_creator(tag) else piece.vr
+    if vr not in TEXT_IN_CHARSET or (piece.raw.isascii() and b"\x1b" not in piece.raw):
         return None
+    if piece.vr not in (vr, "UN"):
+        raise RuleRefused(f"{tag_path(tag)} should be text and is written as {piece.vr}")
     try:
-        raw = decoded(piece.raw, charset).encode("utf-8")
+        raw = encode(decoded(piece.raw, charsets[0]), charsets[1])
     except ValueError:
         raise RuleRefused(f"{tag_path(tag)} is not text in the declared character set") from None
     if len(raw) > _SHORT_LENGTH and piece.vr not in _LONG_LENGTH_VRS:
-        raise RuleRefused(f"{tag_path(tag)} would be too long in UTF-8")
+        raise RuleRefused(f"{tag_path(tag)} would be too long in another character set")
     return Piece(piece.vr, raw + b" " * (len(raw) & 1))
 
 

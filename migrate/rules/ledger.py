@@ -47,7 +47,11 @@ def rows(bound: BoundRule, sop_instance_uid: str, found: Iterator[Difference]) -
     for difference in found:
         yield Change(
             sop_instance_uid=sop_instance_uid,
-            **difference._asdict(),
+            path=difference.path,
+            keyword=difference.keyword,
+            before=difference.before,
+            after=difference.after,
+            identifying=difference.identifying,
             rule=bound.full_name,
             pack=bound.pack,
             pack_version=bound.pack_version,
@@ -80,6 +84,8 @@ def _element(draft: Draft, path: str, tag: int, sides: tuple[_Side, _Side]) -> I
 
 def _sequence(draft: Draft, path: str, sides: list[list[Item]]) -> Iterator[Difference]:
     for number, (old, new) in enumerate(zip_longest(*sides, fillvalue=_NO_ITEM)):
+        if old == new:
+            continue
         for tag in sorted(old.keys() | new.keys()):
             inner = (_Side(old.get(tag), draft.charset_in(old)), _Side(new.get(tag), draft.charset_in(new)))
             yield from _element(draft, f"{path}[{number}].{tag_path(tag)}", tag, inner)

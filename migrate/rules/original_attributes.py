@@ -88,7 +88,7 @@ def _lo(text: str) -> str:
 def _held(draft: Draft, tag: int, piece: Piece | None) -> Piece:
     if piece is None:
         return _empty(draft, tag)
-    return piece._replace(raw=piece.raw + b" ") if len(piece.raw) & 1 else piece
+    return Piece(piece.vr, piece.raw + b" ") if len(piece.raw) & 1 else piece
 
 
 def _empty(draft: Draft, tag: int) -> Piece:

@@ -40,7 +40,7 @@ RULES: dict[str, AnyRule] = {
     "set": Rule[SetValues](
         values=SetValues,
         edits=elements.element_set,
-        sentence=lambda v: f"writes {v.keyword.keyword}",
+        sentence=lambda v: f"writes {v.keyword.keyword}, whatever stood there",
         sets=lambda v: {v.keyword.tag: v.text},
         touches=lambda v: _only(v.keyword),
     ),

@@ -94,7 +94,7 @@ def _add(found: dict[str, T], key: str, value: T, where: str) -> None:
 def _rows(name: str, folder: Folder, columns: Sequence[str]) -> tuple[Path, list[tuple[int, Row]]]:
     path = folder.find(name)
     rows = list(enumerate(_read(path, folder.read_rows), 2))
-    missing = [column for column in columns if rows and rows[0][1].get(column) is None]
+    missing = [column for column in columns if rows and column not in rows[0][1]]
     if missing:
         hint = f"the table needs: {', '.join(columns)}"
         raise ConfigError(f"the table has no column {missing[0]}", hint, file=f"{path}:1")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
+from migrate.dicom.charset import charset_terms
 from migrate.dicom.digest import dataset_digest
 from migrate.dicom.header import SPECIFIC_CHARACTER_SET, Header
 from migrate.dicom.syntax import TransferSyntax
 from migrate.model import Change
 from migrate.rules.draft import Draft, Item, Piece
-from migrate.rules.everywhere import utf_8_edits
+from migrate.rules.everywhere import text_in_charset
 from migrate.rules.original_attributes import (
     INSTANCE_COERCION_DATE_TIME,
     MODIFIED_ATTRIBUTES_SEQUENCE,
@@ -58,8 +58,9 @@ def original(sent: Header, changes: Iterable[Change]) -> Header:
     for number in sorted(mine, reverse=True):
         if number >= len(items):
             raise RuleRefused("Original Attributes has fewer items than the ledger names")
-        held.update(_in_charset_of(draft, _held(draft, items[number])))
-    return with_pieces(sent, {**_restored(rows, held), **_own(draft, mine, rows)})
+        held.update(_held(draft, items[number]))
+    before = _in_former_charset(sent, held)
+    return with_pieces(before, {**_restored(rows, held), **_own(Draft(before), mine, rows)})
 
 
 def _restored(rows: list[Change], held: Mapping[int, Piece]) -> dict[int, Piece | None]:
@@ -68,8 +69,7 @@ def _restored(rows: list[Change], held: Mapping[int, Piece]) -> dict[int, Piece 
     missing = changed - absent - held.keys()
     if missing:
         raise RuleRefused("Original Attributes lacks an attribute that the ledger names")
-    # text keeps the encoding it has now, so its declaration stays; the digest does not depend on either
-    return {tag: None if tag in absent else held[tag] for tag in changed if tag != SPECIFIC_CHARACTER_SET}
+    return {tag: None if tag in absent else held[tag] for tag in changed}
 
 
 def _held(draft: Draft, event: Item) -> dict[int, Piece]:
@@ -81,12 +81,14 @@ def _held(draft: Draft, event: Item) -> dict[int, Piece]:
     return found
 
 
-def _in_charset_of(draft: Draft, held: Mapping[int, Piece]) -> dict[int, Piece]:
-    """Previous values declare their own character set where the object's was converted to UTF-8."""
-    if SPECIFIC_CHARACTER_SET not in held:
-        return dict(held)
-    before = Draft(with_pieces(replace(draft.header, elements={}), held))
-    return {**held, **{edit.tag: Piece(edit.vr, edit.value or b"") for edit in utf_8_edits(before)}}
+def _in_former_charset(sent: Header, held: Mapping[int, Piece]) -> Header:
+    """Text that only changed its encoding stands in no ledger: it goes back by its declaration."""
+    former = held.get(SPECIFIC_CHARACTER_SET)
+    if former is None:
+        return sent
+    edits = list(text_in_charset(Draft(sent), charset_terms(former.raw)))
+    pieces = {edit.tag: Piece(edit.vr, edit.value or b"") for edit in edits}
+    return with_pieces(sent, {**pieces, SPECIFIC_CHARACTER_SET: former})
 
 
 def _selected(syntax: TransferSyntax, item: Item) -> int:

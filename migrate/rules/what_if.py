@@ -39,6 +39,10 @@ class Seen:
     facility: str = ""
     known: frozenset[int] | None = None
 
+    def draft(self) -> Draft:
+        """What rules look at."""
+        return Draft(self.header, self.known)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleEffect:
@@ -204,16 +208,15 @@ def _masked(text: str | None, *, hide: bool) -> str | None:
 
 def _count(counts: _Counts, study: Seen, rules: RuleSet, facts: RunFacts) -> None:
     counts.studies += 1
-    draft = Draft(study.header)
-    steps = list(steps_of(draft, rules, facts))
+    steps = list(steps_of(study.draft(), rules, facts))
     for step in steps:
         _count_step(counts, study, step)
     for first, second in combinations([step for step in steps if step.edits], 2):
         for tag in {edit.tag for edit in first.edits} & {edit.tag for edit in second.edits}:
             counts.overlaps[first.bound.full_name, second.bound.full_name, tag] += 1
-    received = Draft(study.header)
+    received = study.draft()
     for bound in rules.rules:
-        if bound.condition.holds(received, facts) is True:
+        if bound.condition.holds(received, facts) is not False:
             _count_unmapped(counts, bound, received, facts)
 
 
