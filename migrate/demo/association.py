@@ -73,6 +73,11 @@ class PeerAssociation(Association):
     core: Core
     pdus_left: PdusLeft | None = None
 
+    def run(self) -> None:
+        """Serve until the association ends; then let go of its socket, which pynetdicom may not."""
+        super().run()
+        _let_go(self)
+
     def _serve_request(self, msg: Any, context_id: int) -> None:
         service = self.core.services.get(type(msg))
         context = self._accepted_cx.get(context_id)
@@ -179,7 +184,16 @@ def requested(
     except BaseException:
         association.abort()
         raise
-    association.release()
+    else:
+        association.release()
+    finally:
+        _let_go(association)
+
+
+def _let_go(association: Association) -> None:
+    wrapped = association.dul.socket
+    if wrapped and wrapped.socket:
+        wrapped.socket.close()
 
 
 def _guard(association: Association) -> None:

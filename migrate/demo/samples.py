@@ -74,7 +74,7 @@ class _Study:
 
 
 def make_legacy_archive(folder: Path, studies: int = 64, seed: int = 1) -> ArchiveFacts:
-    """Fill `folder` with `studies` studies (at least 20). Deterministic for a seed.
+    """Fill `folder` with `studies` studies (at least 16). Deterministic for a seed.
 
     Two oddities are made on purpose: a truncated object, and a SOP Instance UID used twice.
     """
@@ -86,9 +86,10 @@ def make_legacy_archive(folder: Path, studies: int = 64, seed: int = 1) -> Archi
         warnings.simplefilter("ignore")  # real objects break rules, and pydicom says so with their values
         for study in made:
             _write_study(study)
-    truncated = next(study for study in made if study.recipe.description == "CT HEAD")
+    first = {study.recipe.description: study for study in reversed(made)}
+    truncated = first["CT HEAD"]
     _truncate(next(iter(sorted(truncated.folder.iterdir()))))
-    duplicated = _duplicate(*[study for study in made if study.recipe.description == "MR KNEE"][:2])
+    duplicated = _duplicate(first["MR KNEE"], first["MR SPINE"])
     return _facts(folder, truncated.uid, duplicated)
 
 
