@@ -1,0 +1,136 @@
+"""The HTML page: one file, no network, nothing of the archive runs in it, no identity."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from migrate.errors import UsageError
+from migrate.report.blocks import MAX_PAGE_ROWS, Column
+from migrate.report.draw import table
+from migrate.report.plain import shown
+from migrate.report.texts import LANGUAGES, Language, Words
+from migrate.report.write import ReportOptions, write_reports
+from tests.report.conftest import NOW, Reported
+from tests.report.example import NASTY, build_run
+from tests.report.page import Page
+
+
+def page_of(folder: Path, options: ReportOptions) -> Page:
+    return Page(write_reports(folder, options)[0].read_text(encoding="utf-8"))
+
+
+def test_the_page_names_no_address_but_the_viewer(reported: Reported) -> None:
+    addresses = set(re.findall(r"https?://[\w.]+", reported.page.text.replace(r"http://x", "")))
+    assert addresses == {"https://viewer.example"}
+
+
+def test_the_page_loads_nothing(reported: Reported) -> None:
+    assert not [attrs for tag, attrs in reported.page.tags if "src" in attrs or tag in {"iframe", "object", "embed"}]
+    stylesheets = [attrs for tag, attrs in reported.page.tags if tag == "link"]
+    assert [attrs["href"] for attrs in stylesheets] == ["data:,"]
+    assert "@import" not in reported.page.text
+    assert "url(" not in reported.page.text
+
+
+def test_the_policy_allows_only_what_carries_the_nonce(reported: Reported) -> None:
+    metas = {attrs.get("http-equiv"): attrs.get("content") or "" for tag, attrs in reported.page.tags if tag == "meta"}
+    policy = metas["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    (nonce,) = set(re.findall(r"'nonce-([\w-]+)'", policy))
+    for tag, attrs in reported.page.tags:
+        if tag == "style" or (tag == "script" and attrs.get("type") != "application/json"):
+            assert attrs["nonce"] == nonce
+
+
+def test_no_element_carries_a_style_or_a_handler(reported: Reported) -> None:
+    carried = {name for _, attrs in reported.page.tags for name in attrs}
+    assert "style" not in carried
+    assert not [name for name in carried if name.startswith("on")]
+
+
+def test_hostile_text_is_shown_and_never_obeyed(reported: Reported) -> None:
+    assert "<script>alert" not in reported.page.text
+    assert "\u202e" not in reported.page.text
+    facilities = [row[0] for row in reported.page.tables["facilities"]]
+    assert shown(NASTY) in facilities
+    assert "\\u202e" in shown(NASTY)
+    assert "\\x0d\\x0a" in shown(NASTY)
+
+
+def test_the_page_has_landmarks_captions_and_scopes(reported: Reported) -> None:
+    tags = [tag for tag, _ in reported.page.tags]
+    for landmark in ("header", "nav", "main", "footer"):
+        assert tags.count(landmark) == 1
+    assert tags.count("h1") == 1
+    assert tags.count("caption") == tags.count("table")
+    assert all("scope" in attrs for tag, attrs in reported.page.tags if tag == "th")
+    assert all("aria-label" in attrs for tag, attrs in reported.page.tags if attrs.get("role") == "img")
+
+
+def test_a_study_links_to_the_viewer(reported: Reported) -> None:
+    uid = reported.page.tables["exceptions"][0][1]
+    assert f"https://viewer.example/s/{uid}" in reported.page.links
+
+
+def test_every_study_that_is_not_migrated_has_a_line(reported: Reported) -> None:
+    aside = {study.uid for study in reported.studies if study.fate in {"QUARANTINED", "EXCLUDED"}}
+    assert {row[1] for row in reported.page.tables["exceptions"]} == aside
+    open_ones = sum(study.fate == "QUARANTINED" for study in reported.studies)
+    assert reported.page.figures["exceptions.open"] == str(open_ones)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_figures_are_the_same_in_every_language(language: Language, reported: Reported, tmp_path: Path) -> None:
+    build_run(tmp_path, count=60, nasty=True)
+    page = page_of(tmp_path, ReportOptions(language=language, now=NOW))
+    numbers = {key: value for key, value in page.figures.items() if key != "crawl.closed"}
+    assert numbers == {key: value for key, value in reported.page.figures.items() if key != "crawl.closed"}
+    assert f'<html lang="{language}">' in page.text
+
+
+def test_a_redacted_report_points_to_no_study(tmp_path: Path) -> None:
+    studies = build_run(tmp_path, count=30, nasty=True)
+    options = ReportOptions(redact=True, viewer_url="https://viewer.example/{study_instance_uid}", now=NOW)
+    for path in write_reports(tmp_path, options):
+        content = path.read_bytes().decode("utf-8", errors="ignore")
+        assert not [study.uid for study in studies if f"{study.uid}" in content and len(study.uid) > 30]
+        assert studies[3].uid not in content
+        assert "viewer.example" not in content
+    assert "Redacted copy." in (tmp_path / "reports" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)//{study_instance_uid}", "https://viewer.example/", "file:///{study_instance_uid}"]
+)
+def test_an_address_that_is_no_viewer_is_refused(url: str, reported: Reported) -> None:
+    with pytest.raises(UsageError, match="no address of a study viewer"):
+        write_reports(reported.folder, ReportOptions(viewer_url=url))
+
+
+def test_a_folder_without_manifests_is_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a run folder"):
+        write_reports(tmp_path)
+
+
+def test_a_run_that_has_only_begun_has_a_report(tmp_path: Path) -> None:
+    (tmp_path / "manifests").mkdir()
+    page = page_of(tmp_path, ReportOptions(now=NOW))
+    assert page.verdicts == ["no_balance", "no_balance"]
+    assert page.figures["STUDY.source"] == "0"
+
+
+def test_a_run_with_one_study_has_a_report(tmp_path: Path) -> None:
+    build_run(tmp_path, count=1)
+    page = page_of(tmp_path, ReportOptions(now=NOW))
+    assert page.verdicts == ["complete", "complete"]
+    assert page.figures["STUDY.migrated"] == "1"
+
+
+def test_fifty_thousand_lines_are_in_the_page_and_the_rest_in_the_file() -> None:
+    rows = [(n,) for n in range(MAX_PAGE_ROWS + 7)]
+    drawn = table(Words("en"), "exceptions", [Column(key="n", label="n", kind="count")], rows)
+    assert (len(drawn.rows), drawn.more_rows) == (MAX_PAGE_ROWS, 7)
