@@ -72,6 +72,7 @@ class PeerAssociation(Association):
 
     core: Core
     pdus_left: PdusLeft | None = None
+    is_over = False
 
     def run(self) -> None:
         """Serve until the association ends; then let go of its socket, which pynetdicom may not."""
@@ -79,6 +80,8 @@ class PeerAssociation(Association):
         _let_go(self)
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
+        if self.is_over:
+            return  # aborted by order: what is still in the pipe was never seen
         service = self.core.services.get(type(msg))
         context = self._accepted_cx.get(context_id)
         if service is None or context is None or not msg.is_valid_request:

@@ -90,6 +90,8 @@ def _report_later(call: Call, report: Dataset) -> None:
     """Deliver on an association of our own, as most archives do."""
     orders = call.core.orders.commitment
     call.core.wait(orders.late_s)
+    if call.core.stopping.is_set():
+        return
     context = build_context(STORAGE_COMMITMENT, [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
     role = build_role(STORAGE_COMMITMENT, scp_role=True)
     with (

@@ -7,6 +7,7 @@ PDU, fragments are read from the file as they go, and a slow reader slows the wr
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -125,13 +126,17 @@ def _write(association: Association, pdu: bytes) -> None:
 
 
 def abort_at_once(association: Association) -> None:
-    """A-ABORT and close, from any thread, without waiting for a queue (PS3.8 9.3.8)."""
+    """A-ABORT from any thread, past every queue (PS3.8 9.3.8); the other end closes.
+
+    Closing here would discard what was not read yet, and with it, by a reset, the A-ABORT.
+    """
+    association.is_over = True  # type: ignore[attr-defined]
     wrapped = association.dul.socket
     plain = wrapped.socket if wrapped else None
     if plain is None:
         return
     try:
         plain.sendall(_A_ABORT)
-        plain.shutdown(2)
+        plain.shutdown(socket.SHUT_WR)
     except OSError:
         return

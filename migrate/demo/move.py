@@ -102,6 +102,8 @@ def _move(call: Call, destination: str) -> None:
 
 def _send_late(call: Call, destination: str, outgoing: list[Outgoing]) -> None:
     call.core.wait(call.core.orders.move.late_sending_s or 0.0)
+    if call.core.stopping.is_set():
+        return
     with suppress(AssociationLost):
         for _ in send_to(call.core, destination, outgoing, None):
             continue

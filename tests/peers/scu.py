@@ -121,12 +121,13 @@ def get(peer: EmbeddedPeer, pairs: Sequence[tuple[str, str]], **keys: Any) -> Ou
     return outcome
 
 
-def store(peer: EmbeddedPeer, *paths: Path) -> list[int | None]:
+def store(peer: EmbeddedPeer, *paths: Path, timeout_s: float = 20) -> list[int | None]:
     """Send files one after the other on one association; the statuses."""
     datasets = [dcmread(path) for path in paths]
     contexts = {(str(each.SOPClassUID), str(each.file_meta.TransferSyntaxUID)) for each in datasets}
     statuses: list[int | None] = []
-    with associated(peer, [(sop_class, (syntax,)) for sop_class, syntax in sorted(contexts)]) as association:
+    offered = [(sop_class, (syntax,)) for sop_class, syntax in sorted(contexts)]
+    with associated(peer, offered, timeout_s=timeout_s) as association:
         for dataset in datasets:
             if not association.is_established:
                 statuses.append(None)
