@@ -152,14 +152,15 @@ def test_a_server_with_another_name_is_refused_unless_told_otherwise(
 @pytest.mark.parametrize("broken", ["certificate", "key", "authorities"])
 @pytest.mark.parametrize("make", [client_context, server_context])
 def test_a_file_that_is_no_pem_file_is_a_configuration_error(
-    tmp_path: Path, ours: TlsFiles, broken: str, make: Callable[[TlsFiles], ssl.SSLContext]
+    ours: TlsFiles, broken: str, make: Callable[[TlsFiles], ssl.SSLContext]
 ) -> None:
-    other = tmp_path / "broken.pem"
-    other.write_text("nothing")
+    path: Path = getattr(ours, broken)
+    path.write_text("nothing")
     with pytest.raises(ConfigError, match="a TLS file cannot be used"):
-        make(dataclasses.replace(ours, **{broken: other}))
+        make(ours)
+    path.unlink()
     with pytest.raises(ConfigError, match="a TLS file cannot be used"):
-        make(dataclasses.replace(ours, **{broken: tmp_path / "missing.pem"}))
+        make(ours)
 
 
 def test_old_tls_versions_are_not_spoken(ours: TlsFiles) -> None:

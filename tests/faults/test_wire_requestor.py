@@ -241,7 +241,7 @@ def outgoing(path: Path, length: int, syntax: str = IMPLICIT) -> Outgoing:
     [
         lambda _: time.sleep(2),
         lambda sock: (sock.recv(100_000), sock.close()),
-        lambda sock: (sock.recv(100_000), sock.sendall(encode_abort(Abort(0, 0))), time.sleep(0.2)),
+        lambda sock: (sock.recv(100_000), sock.sendall(encode_abort(Abort(0, 0))), sock.recv(100_000)),
     ],
     ids=["stops reading", "closes", "aborts"],
 )
