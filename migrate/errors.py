@@ -108,9 +108,10 @@ class PeerUnavailable(PeerError):
 
 
 class PeerRefused(PeerError):
-    """The other end says no; the same request will be refused again."""
+    """The other end says no to us as such; every request will be refused until a setting is changed."""
 
     exit_code = 42
+    stops_run = True
 
 
 class LocalError(MigrateError):

@@ -19,6 +19,7 @@ from migrate.wire.query import Query
 
 CONTEXTS_PER_ASSOCIATION = 128
 REOPENED_AT_MOST = 3
+SYNTAXES_REFUSED = 4  # PS3.8 9.3.3.2: transfer-syntaxes-not-supported
 QUIET_S = 3.0
 
 
@@ -79,12 +80,15 @@ class DimseDestination:
 
     def _store_some(self, items: Sequence[Sendable]) -> list[StoreOutcome]:
         """Over one association, until it is lost or all have an answer."""
-        pairs = sorted({(i.evidence.sop_class_uid, i.evidence.transfer_syntax_uid) for i in items})
+        pairs = sorted({_kind(item) for item in items})
         outcomes: list[StoreOutcome] = []
         association = Association.open(self.endpoint, [Context(sop, (syntax,)) for sop, syntax in pairs])
         try:
             for item in items:
-                outcomes.append(self._store_one(association, item))
+                if _kind(item) in association.accepted:
+                    outcomes.append(self._store_one(association, item))
+                else:
+                    outcomes.append(_refused(item, association, pairs))
                 if not association.is_open:
                     break
         finally:
@@ -93,8 +97,6 @@ class DimseDestination:
 
     def _store_one(self, association: Association, item: Sendable) -> StoreOutcome:
         evidence = item.evidence
-        if (evidence.sop_class_uid, evidence.transfer_syntax_uid) not in association.accepted:
-            return _refused(item, {sop for sop, _ in association.accepted})
         proof = Proof(item, dataset_offset(item))
         try:
             answer = association.store(proof.outgoing())
@@ -169,11 +171,12 @@ class DimseDestination:
     def _fetch(self, study_instance_uid: str, wanted: Expectation, inbox: Inbox) -> None:
         error: PeerError | None = None
         for ask in self._asks(study_instance_uid, wanted, inbox):
+            quiet_s = QUIET_S if self._method == "c-move" else 0.0
             try:
-                self._one(ask, inbox)
+                quiet_s = self._one(ask, inbox)
             except PeerUnavailable as failed:
                 error = failed
-            if inbox.wait_complete(QUIET_S):
+            if inbox.wait_complete(quiet_s):
                 return
         if error and not inbox.seen:
             raise error
@@ -189,7 +192,8 @@ class DimseDestination:
         ]
         yield from fetch.image_asks(study_instance_uid, refs, wanted.pairs)
 
-    def _one(self, ask: fetch.Ask, inbox: Inbox) -> None:
+    def _one(self, ask: fetch.Ask, inbox: Inbox) -> float:
+        """Ask once; how long objects may still come: after a C-GET has ended, none do."""
         idle_s = self.door.config.source.idle_timeout_s
 
         def abandon() -> bool:
@@ -199,15 +203,13 @@ class DimseDestination:
         if self._method in {"auto", "c-get"} and len(ask.pairs) <= fetch.MOST_CONTEXTS:
             try:
                 fetch.get(self.endpoint, ask, self.door.reading, abandon, Association)
-                return
+                return 0.0
             except PeerRefused:
                 if self._method == "c-get" or not self.door.receiving:
                     raise
                 self._method = "c-move"
-        self._moved(ask, abandon)
-
-    def _moved(self, ask: fetch.Ask, abandon: Callable[[], bool]) -> None:
         fetch.move(self.endpoint, ask, self.door.ae_title, abandon, Association)
+        return QUIET_S
 
     def _listed(self, study_instance_uid: str, wanted: Expectation, checked: list[Checked]) -> tuple[Checked, ...]:
         """Add a result for whatever was not given back: listed there (unverifiable) or not (missing)."""
@@ -230,7 +232,7 @@ def _by_contexts(items: Sequence[Sendable]) -> Iterator[list[Sendable]]:
     group: list[Sendable] = []
     kinds: set[tuple[str, str]] = set()
     for item in items:
-        kind = (item.evidence.sop_class_uid, item.evidence.transfer_syntax_uid)
+        kind = _kind(item)
         if kind not in kinds and len(kinds) == CONTEXTS_PER_ASSOCIATION:
             yield group
             group, kinds = [], set()
@@ -240,8 +242,15 @@ def _by_contexts(items: Sequence[Sendable]) -> Iterator[list[Sendable]]:
         yield group
 
 
-def _refused(item: Sendable, accepted_classes: set[str]) -> StoreOutcome:
-    kind = "REFUSED_TS" if item.evidence.sop_class_uid in accepted_classes else "REFUSED_SOP"
+def _kind(item: Sendable) -> tuple[str, str]:
+    return item.evidence.sop_class_uid, item.evidence.transfer_syntax_uid
+
+
+def _refused(item: Sendable, association: Association, pairs: Sequence[tuple[str, str]]) -> StoreOutcome:
+    """Which half of the context was refused: the peer says so, or takes the class in another syntax."""
+    answers = {pairs[(one.context_id - 1) // 2]: one.result for one in association.peer.contexts}
+    takes_class = any(sop_class == item.evidence.sop_class_uid for sop_class, _ in association.accepted)
+    kind = "REFUSED_TS" if takes_class or answers.get(_kind(item)) == SYNTAXES_REFUSED else "REFUSED_SOP"
     return StoreOutcome(
         sop_instance_uid=item.evidence.sop_instance_uid, status=None, refused_context=kind, sent_at=now()
     )

@@ -30,7 +30,7 @@ def flush(journal: Journal, manifests: Manifests, area: LandingArea, limit: int 
     ended = journal.to_flush(limit)
     if not ended:
         return 0
-    rows = [row for study, _ in ended for row in journal.instances(study)]
+    rows = [row for study, _ in ended for row in journal.instances(study) if not row["flushed"]]
     if rows:
         part = xxh3("\n".join(sorted({f"{r['study_instance_uid']} {r['attempt']}" for r in rows})).encode())
         for table, columns in _tables(rows).items():

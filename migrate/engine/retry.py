@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from migrate.engine.cluster import Done
 from migrate.errors import IllegalDicom, MigrateError, PeerError, PeerUnavailable
-from migrate.journal.events import Event, Failed, Quarantined, SentInVain, Staged
+from migrate.journal.events import Event, Failed, Lost, Quarantined, SentInVain, Staged
 from migrate.model import Defect, ExceptionClass, Level
 
 BREAKER_FAILURES = 8
@@ -36,7 +36,7 @@ def event_of(done: Done, attempts: int, limit: int, retry_at: float) -> Event:
         MigrateError: The error must stop the run; nothing is recorded and the study stays where it is.
     """
     if done.error is None:
-        return _dated(done.event, retry_at)
+        return _bounded(_dated(done.event, retry_at), last=attempts + 1 >= limit)
     if isinstance(done.error, MigrateError) and done.error.stops_run:
         raise done.error
     if attempts + 1 < limit:
@@ -54,6 +54,15 @@ def _dated(event: Event, retry_at: float) -> Event:
             retry_at=retry_at,
         )
     return event
+
+
+def _bounded(event: Event, *, last: bool) -> Event:
+    """A disk that loses the same study again and again is a matter for a person, not for another round."""
+    if not isinstance(event, Lost) or not last:
+        return event
+    uid = event.study_instance_uid
+    lost = Defect(exception_class=ExceptionClass.READ_ERROR, level=Level.STUDY, uid=uid, detail=event.reason)
+    return Quarantined(study_instance_uid=uid, defects=(lost,))
 
 
 def _told(done: Done) -> str:

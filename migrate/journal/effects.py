@@ -112,10 +112,11 @@ def _failed(db: sqlite3.Connection, event: e.Failed, _at: str) -> None:
 def _lost(db: sqlite3.Connection, event: e.Lost, _at: str) -> None:
     rows = ((event.study_instance_uid, uid) for uid in event.sop_instance_uids)
     db.executemany(sql.DROP_INSTANCE, rows)
+    db.execute(sql.SET_BACK, (event.reason, event.study_instance_uid))
 
 
 def _sent_in_vain(db: sqlite3.Connection, event: e.SentInVain, _at: str) -> None:
-    db.execute(sql.SET_ATTEMPT, (0.0, f"{event.missing} acknowledged and not held", event.study_instance_uid))
+    db.execute(sql.SET_BACK, (f"{event.missing} acknowledged and not held", event.study_instance_uid))
 
 
 def _disposed(disposition: str) -> Effect:
@@ -129,13 +130,14 @@ def _disposed(disposition: str) -> Effect:
 def _retried(db: sqlite3.Connection, event: e.Retried, at: str) -> None:
     _disposed("retry")(db, event, at)
     db.execute(sql.NEXT_ROUND, (event.study_instance_uid,))
-    db.execute(sql.CLEAR_ATTEMPTS, (event.study_instance_uid,))
-    db.execute(sql.SET_EXCEPTION, (None, None, event.study_instance_uid))
+    db.execute(sql.FORGIVE, (event.study_instance_uid,))
     db.execute(sql.DROP_UNVERIFIED, (event.study_instance_uid,))
 
 
 def _changed(db: sqlite3.Connection, event: e.Changed, _at: str) -> None:
+    """What was moved before is at the destination: it is asked for that before anything is sent."""
     db.execute(sql.NEXT_ROUND, (event.study_instance_uid,))
+    db.execute(sql.SET_DOUBTFUL, (1, event.study_instance_uid))
     db.execute(sql.DROP_INSTANCES, (event.study_instance_uid,))
 
 

@@ -8,7 +8,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_of_study ON events (study_instance_uid, seq);
 CREATE TABLE IF NOT EXISTS studies (
   study_instance_uid TEXT PRIMARY KEY, state TEXT NOT NULL, rank INTEGER NOT NULL DEFAULT 0,
-  round INTEGER NOT NULL DEFAULT 1, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL DEFAULT 0, doubtful INTEGER NOT NULL DEFAULT 0,
+  round INTEGER NOT NULL DEFAULT 1, attempts INTEGER NOT NULL DEFAULT 0, setbacks INTEGER NOT NULL DEFAULT 0,
+  next_at REAL NOT NULL DEFAULT 0, doubtful INTEGER NOT NULL DEFAULT 0,
   modified_at TEXT NOT NULL DEFAULT '', exception_class TEXT, detail TEXT,
   updated_at TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 1) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS studies_by_state ON studies (state, rank);
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS instances (
   attempt INTEGER NOT NULL, state TEXT NOT NULL, sent_dataset_xxh3 TEXT, changes TEXT,
   status INTEGER, warning TEXT, error_comment TEXT, sent_transfer_syntax_uid TEXT, sent_wire_xxh3 TEXT, sent_at TEXT,
   method TEXT, outcome TEXT, differs TEXT, verified_at TEXT, detail TEXT,
+  flushed INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (study_instance_uid, sop_instance_uid, wire_xxh3)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exceptions (
   study_instance_uid TEXT NOT NULL, level TEXT NOT NULL, uid TEXT NOT NULL, exception_class TEXT NOT NULL,
@@ -43,13 +45,20 @@ GET_STUDY = "SELECT state FROM studies WHERE study_instance_uid = ?"
 ADD_STUDY = "INSERT INTO studies (study_instance_uid, state, updated_at) VALUES (?, ?, ?)"
 SET_STATE = "UPDATE studies SET state = ?, updated_at = ? WHERE study_instance_uid = ? AND state IS ?"
 NEXT_ROUND = "UPDATE studies SET round = round + 1 WHERE study_instance_uid = ?"
-SET_PLAN = "UPDATE studies SET rank = ?, modified_at = ?, attempts = 0, next_at = 0 WHERE study_instance_uid = ?"
+SET_PLAN = """UPDATE studies SET rank = ?, modified_at = ?, attempts = 0, setbacks = 0, next_at = 0
+  WHERE study_instance_uid = ?"""
 SET_ATTEMPT = "UPDATE studies SET attempts = attempts + 1, next_at = ?, detail = ? WHERE study_instance_uid = ?"
-CLEAR_ATTEMPTS = "UPDATE studies SET attempts = 0, next_at = 0, detail = NULL WHERE study_instance_uid = ?"
+# A study that was set back begins each stage with so many attempts spent: no endless round.
+CLEAR_ATTEMPTS = "UPDATE studies SET attempts = setbacks, next_at = 0, detail = NULL WHERE study_instance_uid = ?"
+SET_BACK = """UPDATE studies SET setbacks = setbacks + 1, attempts = setbacks + 1, next_at = 0, detail = ?
+  WHERE study_instance_uid = ?"""
+FORGIVE = """UPDATE studies SET attempts = 0, setbacks = 0, next_at = 0, detail = NULL, exception_class = NULL
+  WHERE study_instance_uid = ?"""
 SET_DOUBTFUL = "UPDATE studies SET doubtful = ? WHERE study_instance_uid = ?"
 SET_EXCEPTION = "UPDATE studies SET exception_class = ?, detail = ? WHERE study_instance_uid = ?"
 SET_FLUSHED = "UPDATE studies SET flushed = ? WHERE study_instance_uid = ?"
-TO_FLUSH = "SELECT study_instance_uid, state FROM studies WHERE flushed = 0 ORDER BY study_instance_uid LIMIT ?"
+TO_FLUSH = """SELECT study_instance_uid, state FROM studies
+  WHERE flushed = 0 AND state IN ('VERIFIED', 'QUARANTINED') ORDER BY study_instance_uid LIMIT ?"""
 READY = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
   WHERE state = ? AND next_at <= ? ORDER BY rank, study_instance_uid LIMIT ?"""
 READY_OF = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
@@ -77,10 +86,10 @@ SET_CHECKED = """UPDATE instances SET state = ?, method = ?, outcome = ?, differ
 DROP_INSTANCE = "DELETE FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ?"
 DROP_UNVERIFIED = "DELETE FROM instances WHERE study_instance_uid = ? AND state <> 'VERIFIED'"
 DROP_INSTANCES = "DELETE FROM instances WHERE study_instance_uid = ?"
+KEEP_FLUSHED = "UPDATE instances SET flushed = 1 WHERE study_instance_uid = ?"
 COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum(sent_at IS NOT NULL), 0),
-  coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(instances.state = 'VERIFIED'), 0),
-  coalesce(sum(CASE WHEN instances.state = 'VERIFIED' THEN size_bytes END), 0)
-  FROM instances JOIN studies USING (study_instance_uid) WHERE NOT (studies.state IN ('VERIFIED', 'QUARANTINED') AND flushed)"""
+  coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
+  coalesce(sum(CASE WHEN state = 'VERIFIED' THEN size_bytes END), 0) FROM instances WHERE flushed = 0"""
 
 # --- exceptions: the register; a row is never deleted
 ADD_EXCEPTION = """INSERT INTO exceptions (study_instance_uid, level, uid, exception_class, detail, first_seen_at)

@@ -146,12 +146,12 @@ class Journal:
         return self.db.execute(sql.TO_FLUSH, (limit,)).fetchall()
 
     def flushed(self, studies: Iterable[tuple[str, str]]) -> None:
-        """The tables are durable: ended studies' instances leave the journal."""
+        """The tables are durable: verified studies' instances leave the journal, others are kept for a retry."""
         with self.transaction() as db:
             for study_instance_uid, state in studies:
                 db.execute(sql.SET_FLUSHED, (1, study_instance_uid))
-                if state == State.VERIFIED:
-                    db.execute(sql.DROP_INSTANCES, (study_instance_uid,))
+                leave = sql.DROP_INSTANCES if state == State.VERIFIED else sql.KEEP_FLUSHED
+                db.execute(leave, (study_instance_uid,))
 
     def instance_files(self) -> list[tuple[str, str, str, int, str]]:
         """(study, SOP instance, wire digest, size_bytes, state) of every instance in flight."""
@@ -229,7 +229,9 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _told(path: Path, error: Exception) -> JournalError:
-    hint = "check the disk and the permissions; if the file is damaged, restore a backup or rebuild it from the manifests"
+    hint = (
+        "check the disk and the permissions; if the file is damaged, restore a backup or rebuild it from the manifests"
+    )
     return JournalError("the journal cannot be used", hint, journal=path, reason=str(error))
 
 

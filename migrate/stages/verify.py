@@ -29,7 +29,7 @@ def verify(site: Site, study: StagedStudy) -> Event:
         items = sendables(site, study)
     except Unreadable as gone:
         return Lost(study_instance_uid=study.study_instance_uid, reason=gone.reason, sop_instance_uids=gone.uids)
-    checked = site.destination.read_back(study.study_instance_uid, items)
+    checked = site.destination.read_back(study.study_instance_uid, items) if items else ()
     if not study.settle:
         if missing := sum(c.outcome is Outcome.MISSING for c in checked):
             return SentInVain(study_instance_uid=study.study_instance_uid, missing=missing)

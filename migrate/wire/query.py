@@ -80,8 +80,10 @@ class Query:
 
     def _association(self) -> Association:
         mine: Association | None = getattr(self._mine, "association", None)
-        if mine is not None and mine.is_open:
-            return mine
+        if mine is not None:
+            if mine.is_open:
+                return mine
+            mine.release()
         mine = self.stack.open(self.endpoint, [Context(STUDY_ROOT_FIND, _BASIC)])
         self._mine.association = mine
         with self._lock:
