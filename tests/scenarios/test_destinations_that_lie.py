@@ -1,0 +1,135 @@
+"""A destination's answers are not believed: it is asked what it holds, and the content is read back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+
+from migrate.demo.archive import read_object
+from migrate.journal import read
+from tests.engine.inline import run_inline
+from tests.engine.migration import Migrate, Migration
+from tests.engine.objects import CT, MR, UID_ROOT, StudyRecipe, many
+
+TWO_ATTEMPTS = {"limits": {"attempts": 2}}
+
+
+def classes(one: Migration) -> set[str]:
+    return {row["exception_class"] for row in read.exceptions(one.run.folder)}
+
+
+def foreign_content(one: Migration) -> None:
+    """Somebody stored another object under the SOP Instance UID of the first one before."""
+    first = one.objects[0]
+    dataset = dcmread(first.path)
+    dataset.StudyDescription = "SOMETHING ELSE"
+    path = one.dir.options.folder / "before.dcm"
+    dataset.save_as(path)
+    stored = read_object(path)
+    assert stored is not None
+    one.dir.archive.add(stored)
+
+
+SILENT_LIES: dict[str, tuple[dict[str, Any], str]] = {
+    "flips a bit": ({"flip_bit_every": 2}, "CONTENT_MISMATCH"),
+    "coerces": ({"coerce": {"InstitutionName": "DI-R"}}, "DEST_COERCED"),
+    "coerces and says so": ({"coerce": {"InstitutionName": "DI-R"}, "warns_of_coercion": True}, "DEST_COERCED"),
+    "drops everything": ({"drop_every": 1}, "COUNT_MISMATCH"),
+    "evicts": ({"evict_above": 1}, "COUNT_MISMATCH"),
+}
+
+
+@pytest.mark.parametrize(("orders", "exception_class"), SILENT_LIES.values(), ids=SILENT_LIES)
+def test_a_destination_that_lies_is_caught(migration: Migrate, orders: dict[str, Any], exception_class: str) -> None:
+    one = migration(many(1), TWO_ATTEMPTS, dir_={"store": orders})
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"QUARANTINED": 1}
+    assert classes(one) == {exception_class}
+
+
+@pytest.mark.parametrize("policy", ["keep_old", "keep_both"])
+def test_other_content_that_was_there_before_is_found(migration: Migrate, policy: str) -> None:
+    one = migration(many(1), TWO_ATTEMPTS, dir_={"store": {"same_uid": policy}})
+    foreign_content(one)
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"QUARANTINED": 1}
+    assert classes(one) <= {"DEST_COERCED", "CONTENT_MISMATCH", "UID_COLLISION"}
+
+
+def test_a_destination_that_overwrites_holds_what_was_sent(migration: Migrate) -> None:
+    one = migration(many(1), dir_={"store": {"same_uid": "overwrite"}})
+    foreign_content(one)
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"VERIFIED": 1}
+    assert one.held() == one.expected()
+
+
+def test_what_was_dropped_once_is_sent_again_and_nothing_else_is(migration: Migrate) -> None:
+    one = migration(many(1, instances=4), dir_={"store": {"drop_every": 3}})
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"VERIFIED": 1}
+    assert one.held() == one.expected()
+    assert len(one.sent()) == 5
+
+
+def test_declared_coercions_are_no_difference(migration: Migrate) -> None:
+    settings = {"destination": {"coercions": ["00080080"]}}
+    one = migration(many(1), settings, dir_={"store": {"coerce": {"InstitutionName": "DI-R"}}})
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"VERIFIED": 1}
+    assert {row["detail"] for row in one.run.rows("verification")} == {"but for declared coercions"}
+
+
+def test_an_answer_that_is_lost_makes_us_ask_and_not_send_again(migration: Migrate) -> None:
+    one = migration(many(2, instances=4), dir_={"store": {"answer_lost_every": 3}})
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"VERIFIED": 2}
+    stores = [store.sop_instance_uid for store in one.dir.stores]
+    assert sorted(stores) == sorted(one.expected())
+    assert one.held() == one.expected()
+
+
+def test_a_destination_that_is_full_for_a_while_is_waited_for(migration: Migrate) -> None:
+    one = migration(many(2), {"limits": {"attempts": 20}}, dir_={"store": {"out_of_resources_first_n": 7}})
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"VERIFIED": 2}
+    assert one.sent() == sorted(one.expected())
+
+
+def test_a_destination_that_is_full_for_ever_ends_the_attempts(migration: Migrate) -> None:
+    one = migration(many(1), TWO_ATTEMPTS, dir_={"store": {"out_of_resources_always": True}})
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"QUARANTINED": 1}
+    assert len(one.dir.stores) == 2 * len(one.objects)
+    assert one.held() == {}
+
+
+def test_when_nothing_works_any_more_the_run_stops_before_every_study_is_in_quarantine(migration: Migrate) -> None:
+    one = migration(many(20, instances=1), {"limits": {"attempts": 9}}, dir_={"store": {"out_of_resources_always": True}})
+    error = run_inline(one.run)
+    assert error is not None
+    assert error.exit_code == 41
+    assert "QUARANTINED" not in read.states(one.run.folder)
+
+
+REFUSALS = {
+    "SOP class": ({"refuse_sop_classes": ("1.2.840.10008.5.1.4.1.1.4",)}, "REFUSED_SOP"),
+    "transfer syntax": ({"refuse_transfer_syntaxes": ("1.2.840.10008.1.2.1",)}, "REFUSED_TS"),
+    "SOP class, by status": ({"unauthorised_sop_classes": ("1.2.840.10008.5.1.4.1.1.4",)}, "REFUSED_SOP"),
+}
+
+
+@pytest.mark.parametrize(("orders", "exception_class"), REFUSALS.values(), ids=REFUSALS)
+def test_what_the_destination_does_not_take_is_put_aside_and_the_run_goes_on(
+    migration: Migrate, orders: dict[str, Any], exception_class: str
+) -> None:
+    other = StudyRecipe(number=2, file="MR_small_implicit.dcm")
+    one = migration([StudyRecipe(number=1, file=MR), other, StudyRecipe(number=3, file=CT)], dir_={"store": orders})
+    assert run_inline(one.run) is None
+    states = read.states(one.run.folder)
+    assert states["QUARANTINED"] >= 1
+    assert states["VERIFIED"] >= 1
+    assert exception_class in classes(one)
+    assert set(one.held().items()) < set(one.expected().items())
