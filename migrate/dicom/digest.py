@@ -269,7 +269,9 @@ def _learn(elements: Iterable[Element], reading: Reading, learnt: dict[bytes, st
 
 
 def differing_paths(a: Header, b: Header, skip: frozenset[int] = NO_SKIP) -> tuple[str, ...]:
-    """The tags in which two data sets differ, bulk data included; empty when their content is the same.
+    """The tags in which two data sets differ; empty when their content is the same.
+
+    Bulk data is compared where both headers come from a `Digester`, which hashed it.
 
     A difference inside a sequence with as many items on both sides is named with its item path
     (`00400275[0].00080050`). Private elements of unknown VR are read with the VR the other side gives.
@@ -278,13 +280,22 @@ def differing_paths(a: Header, b: Header, skip: frozenset[int] = NO_SKIP) -> tup
     paths = _differences(
         _records(a, skip, learnt), _records(b, skip, learnt), (_reading(a, learnt), _reading(b, learnt))
     )
+    if _has_bulk_digests(a) and _has_bulk_digests(b):
+        paths += _bulk_differences(a, b, skip)
+    return tuple(sorted(dict.fromkeys(paths)))
+
+
+def _has_bulk_digests(header: Header) -> bool:
+    return bool(header.bulk_xxh3) or all(element.value is not None for element in header.elements.values())
+
+
+def _bulk_differences(a: Header, b: Header, skip: frozenset[int]) -> Iterator[str]:
     parts_a, parts_b = ({key: (tag, digest) for key, tag, digest in _bulk_parts(side)} for side in (a, b))
-    for key in sorted(parts_a.keys() | parts_b.keys()):
+    for key in parts_a.keys() | parts_b.keys():
         here, there = parts_a.get(key), parts_b.get(key)
         tag = (here or there or (0, ""))[0]
         if tag not in skip and (here is None or there is None or here[1] != there[1]):
-            paths.append(tag_path(tag))
-    return tuple(sorted(dict.fromkeys(paths)))
+            yield tag_path(tag)
 
 
 def _differences(a: list[Record], b: list[Record], readings: tuple[Reading, Reading]) -> list[str]:

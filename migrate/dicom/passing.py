@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final, Protocol
 
 from migrate.dicom.dictionary import tag_text
@@ -78,8 +79,7 @@ class FragmentsPassing:
         self._sink = sink
         self._walker = walker
         self._offset = offset
-        self._order = "<" if little_endian else ">"
-        self._little = little_endian
+        self._heads = Struct("<HHI" if little_endian else ">HHI")
         self._pending = bytearray()
         self._needed = _HEAD_BYTES
         self._count = 0
@@ -89,6 +89,8 @@ class FragmentsPassing:
 
     def feed(self, view: memoryview) -> memoryview:
         """Take some bytes of the value; returns the rest, to be fed again unless `done`."""
+        if not self._left and not self._pending and self._count:
+            view = self._whole(view)
         taken = min(self._left or self._needed - len(self._pending), len(view))
         piece = view[:taken]
         self._offset += taken
@@ -102,13 +104,27 @@ class FragmentsPassing:
                 self._open()
         return view[taken:]
 
-    def _word(self, start: int, size: int) -> int:
-        return int.from_bytes(self._pending[start : start + size], "little" if self._little else "big")
+    def _whole(self, view: memoryview) -> memoryview:
+        """Take fragments as long as they are whole and even, which is what most of the bytes are."""
+        pos, end = 0, len(view)
+        limits = self._walker.limits
+        while pos + _HEAD_BYTES <= end and self._count < limits.fragments:
+            group, element, length = self._heads.unpack_from(view, pos)
+            stop = pos + _HEAD_BYTES + length
+            if group << 16 | element != ITEM or stop > end or length & 1:
+                break
+            if not length:
+                self._walker.count_item(self._offset + pos - self._walker.base)
+            self._sink.update(view[pos + _HEAD_BYTES : stop])
+            self._count += 1
+            pos = stop
+        self._offset += pos
+        return view[pos:]
 
     def _open(self) -> None:
         """A whole item head is there, and for the first item the first word of its value."""
-        tag = self._word(0, 2) << 16 | self._word(2, 2)
-        length = self._word(4, 4)
+        group, element, length = self._heads.unpack_from(self._pending)
+        tag = group << 16 | element
         if tag == SEQUENCE_DELIMITATION:
             self.done = True
             return
