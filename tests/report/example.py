@@ -217,7 +217,7 @@ def _evidence(study: Study) -> Iterator[dict[str, Any]]:
             yield {
                 **{k: v for k, v in _instance(study, place).items() if k not in {"instance_number", "crawl_id"}},
                 "transfer_syntax_uid": JPEG_LOSSLESS if study.number % 4 == 1 else EXPLICIT,
-                "size_bytes": 1000 * attempt + study.number * 10 + place,
+                "size_bytes": 250_000 * (attempt + study.number % 7) + place,
                 "wire_xxh3": digest,
                 "bulk_xxh3": digest,
                 "dataset_xxh3": digest,
