@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 
@@ -83,16 +84,21 @@ class Query:
         if mine is not None:
             if mine.is_open:
                 return mine
+            self._forget(mine)
             mine.release()
         mine = self.stack.open(self.endpoint, [Context(STUDY_ROOT_FIND, _BASIC)])
         self._mine.association = mine
         with self._lock:
-            self._all = [one for one in self._all if one.is_open] + [mine]
+            self._all.append(mine)
         return mine
+
+    def _forget(self, association: Association) -> None:
+        """Only its own thread may look at an association, so nobody else's is touched here."""
+        with self._lock:
+            self._all = [one for one in self._all if one is not association]
 
     def _drop(self, association: Association) -> None:
         self._mine.association = None
-        try:
+        self._forget(association)
+        with contextlib.suppress(PeerError):
             association.abort()
-        except PeerError:
-            pass

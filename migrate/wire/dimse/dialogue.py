@@ -152,6 +152,8 @@ class Dialogue:
     def _wait(self, patience: Patience) -> None:
         link = self.link
         if link.closed:
+            raise PeerUnavailable("the connection is closed")
+        if link.closed:
             raise PeerUnavailable("the association has ended")
         came = link.pump()
         now = time.monotonic()
