@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS crawls (
 CREATE TABLE IF NOT EXISTS windows (
   ordinal INTEGER PRIMARY KEY, window_id TEXT NOT NULL, parent TEXT, query TEXT NOT NULL,
   state TEXT NOT NULL, status INTEGER, matches INTEGER, studies INTEGER, capped INTEGER NOT NULL,
-  closed INTEGER NOT NULL, why TEXT NOT NULL, strategy INTEGER NOT NULL, attempts INTEGER NOT NULL, started_at TEXT, finished_at TEXT) STRICT;
+  closed INTEGER NOT NULL, why TEXT NOT NULL,
+  strategy INTEGER NOT NULL, attempts INTEGER NOT NULL, started_at TEXT, finished_at TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS windows_by_parent ON windows (parent);
 CREATE INDEX IF NOT EXISTS windows_by_state ON windows (state);
 CREATE TABLE IF NOT EXISTS crawl_parts (part TEXT PRIMARY KEY, row_count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -31,7 +32,7 @@ CREATE TABLE IF NOT EXISTS crawl_listings (
 FORGET = ("DELETE FROM windows", "DELETE FROM crawl_parts", "DELETE FROM crawl_listings")
 ADD_CRAWL = "INSERT INTO crawls (crawl_id, terms, phase, started_at) VALUES (?, ?, 'sweep', ?)"
 LATEST_CRAWL = "SELECT crawl_id, terms, phase, result FROM crawls ORDER BY crawl_id DESC LIMIT 1"
-SET_PHASE = "UPDATE crawls SET phase = ? WHERE crawl_id = ?"
+SET_PHASE = "UPDATE crawls SET phase = ?, result = ? WHERE crawl_id = ?"
 FINISH_CRAWL = "UPDATE crawls SET phase = 'done', finished_at = ?, result = ? WHERE crawl_id = ?"
 
 # --- windows: the row says all; a repeated row replaces the one before
@@ -78,7 +79,7 @@ class WindowRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CrawlRow:
-    """One crawl: what it was asked to do, and its phase (`sweep fold list publish done`)."""
+    """One crawl: what it was asked to do, and its phase (`sweep list done`)."""
 
     crawl_id: str
     terms: str
@@ -126,9 +127,9 @@ def start_crawl(db: sqlite3.Connection, crawl_id: str, terms: str, at: str) -> N
         db.execute(ADD_CRAWL, (crawl_id, terms, at))
 
 
-def set_phase(db: sqlite3.Connection, crawl_id: str, phase: str) -> None:
-    """The crawl has come to `phase`."""
-    db.execute(SET_PHASE, (phase, crawl_id))
+def set_phase(db: sqlite3.Connection, crawl_id: str, phase: str, result: str) -> None:
+    """The crawl has come to `phase`; `result` is what the phases before it found, as JSON."""
+    db.execute(SET_PHASE, (phase, result, crawl_id))
 
 
 def finish_crawl(db: sqlite3.Connection, crawl_id: str, result: str, at: str) -> None:

@@ -1,0 +1,116 @@
+"""What the decided windows prove: closed or not, and which windows keep it open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+
+from migrate.journal.windows import WindowRow
+from migrate.stages.crawl.confirm import Expectations, time_cut_days, whole_answer
+from migrate.stages.crawl.nodes import from_row
+from migrate.stages.crawl.windows import ACCESSION, DATE, PATIENT, shown_ends, shown_id
+
+_AXIS_CODES = {DATE: 0, PATIENT: 1, ACCESSION: 2}
+_ROWS_PER_BATCH = 5_000
+_MOST_NAMED = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Certificate:
+    """The axes that are closed, and the windows that are not.
+
+    `universal`: the query without any key was answered whole; that alone proves everything that the
+    peer shows at all. `axis_of_window` maps a window's ordinal to its axis (0 date, 1 patient,
+    2 accession) when its own answer was whole, else -1.
+    """
+
+    windows: int
+    capped: int
+    axes: frozenset[str]
+    universal: bool
+    open_windows: tuple[str, ...]
+    axis_of_window: list[int]
+    days_cut_by_time: frozenset[date]
+
+    @property
+    def expectations(self) -> Expectations:
+        """Which axis must have shown which study."""
+        return Expectations(axes=self.axes, time_cut_days=self.days_cut_by_time)
+
+    def closed(self, *, whole: bool) -> bool:
+        """Whether nothing can have been missed, as far as windows can say."""
+        if not whole:
+            return DATE in self.axes
+        return self.universal or (DATE in self.axes and bool({PATIENT, ACCESSION} & self.axes))
+
+
+def certify(windows: Callable[[], Iterable[WindowRow]]) -> Certificate:
+    """Read the certificate from the windows of a crawl, which are streamed several times."""
+    codes, roots = [-1], dict.fromkeys(_AXIS_CODES, True)
+    swept, universal, count, capped = set(), False, 0, 0
+    for row in windows():
+        axis = from_row(row).window.axis
+        codes.extend([-1] * (row.ordinal + 1 - len(codes)))
+        count, capped = count + 1, capped + row.capped
+        if whole_answer(row):
+            codes[row.ordinal] = _AXIS_CODES[axis]
+        if row.parent is None:
+            swept.add(axis)
+            roots[axis] = roots[axis] and row.closed
+            universal = universal or (axis == PATIENT and whole_answer(row))
+    return Certificate(
+        windows=count,
+        capped=capped,
+        axes=frozenset(axis for axis in swept if roots[axis]),
+        universal=universal,
+        open_windows=_open_windows(windows),
+        axis_of_window=codes,
+        days_cut_by_time=time_cut_days(windows()),
+    )
+
+
+def _open_windows(windows: Callable[[], Iterable[WindowRow]]) -> tuple[str, ...]:
+    """The windows that keep others open: open themselves, and not because of a piece."""
+    parents = {row.parent for row in windows() if not row.closed}
+    rows = (row for row in windows() if not row.closed and row.window_id not in parents)
+    return tuple(f"{shown_name(row)} ({row.why or 'not asked'})" for row in islice(rows, _MOST_NAMED))
+
+
+def shown_name(row: WindowRow) -> str:
+    """The unique name of a window for people; a number tells apart what looks the same when masked."""
+    shown = shown_id(from_row(row).window)
+    return shown if shown == row.window_id else f"{shown}#{row.ordinal}"
+
+
+def window_columns(rows: Iterable[WindowRow], crawl_id: str, called_ae_title: str) -> Iterator[dict[str, list[object]]]:
+    """The windows as columns of the table `windows`, identifiers masked."""
+    names: dict[str, str] = {}
+    lines = (_window_line(row, names) | {"crawl_id": crawl_id, "called_ae_title": called_ae_title} for row in rows)
+    while batch := list(islice(lines, _ROWS_PER_BATCH)):
+        yield {name: [line[name] for line in batch] for name in batch[0]}
+
+
+def _window_line(row: WindowRow, names: dict[str, str]) -> dict[str, object]:
+    name = shown_name(row)
+    if name != row.window_id and row.state not in ("leaf", "open"):
+        names[row.window_id] = name
+    first, last = shown_ends(from_row(row).window)
+    return {
+        "window_id": name,
+        "parent_id": names.get(row.parent, row.parent) if row.parent else None,
+        "axis": from_row(row).window.axis,
+        "from": first,
+        "to": last,
+        "level": "STUDY",
+        "status": f"{row.status:04X}" if row.status is not None else None,
+        "matches": row.matches,
+        "capped": row.capped,
+        "closed": row.closed,
+        "attempts": row.attempts,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "state": {"open": "open", "rest": "open", "failed": "open", "leaf": "leaf"}.get(row.state, "split"),
+        "why": row.why,
+    }

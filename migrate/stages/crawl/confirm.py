@@ -1,0 +1,179 @@
+"""Second looks before a crawl says "closed": a sample of the windows again, and every contradiction.
+
+The axes check each other: a study with a legal date must be in a closed window of the date axis, a
+study with a selectable patient id in one of the patient axis. Where one axis misses what the other
+has, its window is asked again: the study may have come or gone since. If the window still does not
+return it, the axis hides studies, and the crawl is not closed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from migrate.journal import windows as journal
+from migrate.model import Level
+from migrate.peers import Match
+from migrate.stages.crawl.answers import full_time, matches_pattern, plain_day, selectable
+from migrate.stages.crawl.close import SUCCESS
+from migrate.stages.crawl.drive import Asker
+from migrate.stages.crawl.nodes import Node, from_row
+from migrate.stages.crawl.request import CrawlRequest, Finder
+from migrate.stages.crawl.windows import DATE, PREFIX_KEYWORDS, Window
+
+_MOST_SECOND_LOOKS = 200
+_COLUMN = {"PatientID": "patient_id", "AccessionNumber": "accession_number"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectations:
+    """Which studies each axis must have shown.
+
+    Args:
+        axes: The axes that were swept to the end.
+        time_cut_days: Days that were cut by time: a study there without a full time goes unseen.
+    """
+
+    axes: frozenset[str]
+    time_cut_days: frozenset[date]
+
+    def expected_by(self, axis: str, row: Mapping[str, Any]) -> bool:
+        """Whether a closed window of `axis` must have returned this study (columns of `studies`)."""
+        if axis not in self.axes:
+            return False
+        if axis != DATE:
+            return selectable(row[_COLUMN[PREFIX_KEYWORDS[axis]]])
+        day = plain_day(row["study_date"])
+        return day is not None and (day not in self.time_cut_days or full_time(row["study_time"]) is not None)
+
+    def doubtful(self, row: Mapping[str, Any]) -> bool:
+        """Whether an axis should have shown this study and did not, or no closed window showed it."""
+        if not any(row[f"by_{axis}"] for axis in (*PREFIX_KEYWORDS, DATE)):
+            return True
+        return any(not row[f"by_{axis}"] and self.expected_by(axis, row) for axis in self.axes)
+
+
+def time_cut_days(rows: Iterable[journal.WindowRow]) -> frozenset[date]:
+    """Days of the date axis that were cut by time, or further: closed by pieces, not by an answer."""
+    found = set()
+    for row in rows:
+        window = from_row(row).window
+        if window.axis == DATE and window.days == 1 and window.first and row.state == "done" and row.capped:
+            found.add(window.first)
+    return frozenset(found)
+
+
+def whole_answer(row: journal.WindowRow) -> bool:
+    """Whether what the window itself returned is all there is in it."""
+    return row.closed and not row.capped and row.attempts > 0
+
+
+def covers(window: Window, row: Mapping[str, Any]) -> bool:
+    """Whether a window's query selects this study."""
+    day = plain_day(row["study_date"])
+    if window.first and window.last and (day is None or not window.first <= day <= window.last):
+        return False
+    minute = full_time(row["study_time"])
+    if window.minutes and (minute is None or not window.minutes[0] <= minute <= window.minutes[1]):
+        return False
+    return all(key in _COLUMN and matches_pattern(value, row[_COLUMN[key]] or "") for key, value in window.extra)
+
+
+@dataclass(slots=True)
+class Confirmed:
+    """What the second looks showed. `doubts` are sentences that keep the crawl open."""
+
+    rechecked: int = 0
+    changed: int = 0
+    late: int = 0
+    vanished: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+
+class SecondLook:
+    """Asks again.
+
+    Args:
+        request: The crawl.
+        asker: Asks windows.
+        finder: Asks for single studies.
+        windows: The journal's windows, streamed at each call.
+    """
+
+    def __init__(
+        self, request: CrawlRequest, asker: Asker, finder: Finder, windows: Callable[[], Iterator[journal.WindowRow]]
+    ) -> None:
+        self._request, self._asker, self._finder, self._windows = request, asker, finder, windows
+        self.result = Confirmed()
+
+    def sample(self, seed: str) -> None:
+        """Ask a random share of the closed windows again; their counts must hold.
+
+        A count that changed once and then stands is the archive living on; one that changes every
+        time is an archive whose answers prove nothing.
+        """
+        chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
+        share = self._request.recheck_share
+        chosen = [row for row in self._windows() if row.state == "leaf" and chance.random() < share]
+        for row in chosen:
+            node = from_row(row)
+            self.result.rechecked += 1
+            if self._studies_of(node) == row.studies:
+                continue
+            self.result.changed += 1
+            if self._studies_of(node) != self._studies_of(node):
+                self.result.doubts.append("a window that is asked twice gives two answers")
+
+    def _studies_of(self, node: Node) -> int | None:
+        answer = self._asker.ask(node)
+        return len(answer.seen.found) if answer.status == SUCCESS else None
+
+    def resolve(self, rows: Iterable[Mapping[str, Any]], expected: Expectations) -> None:
+        """Look into each contradiction between the axes (rows as `fold` gives them)."""
+        waiting = list(rows)
+        if len(waiting) > _MOST_SECOND_LOOKS:
+            self.result.doubts.append(
+                f"more than {_MOST_SECOND_LOOKS} studies are seen by one axis and hidden by another"
+            )
+            return
+        for row in waiting:
+            self._resolve(row, expected)
+
+    def _resolve(self, row: Mapping[str, Any], expected: Expectations) -> None:
+        uid = row["study_instance_uid"]
+        if not self._exists(uid):
+            self.result.vanished.append(uid)
+            return
+        shown = [axis for axis in (*PREFIX_KEYWORDS, DATE) if row[f"by_{axis}"]]
+        if not shown:
+            self.result.doubts.append("a study came in an answer that was cut, and in no closed window")
+            return
+        for axis in expected.axes:
+            if axis not in shown and expected.expected_by(axis, row):
+                self._resolve_axis(axis, row)
+
+    def _resolve_axis(self, axis: str, row: Mapping[str, Any]) -> None:
+        leaf = next((row_ for row_ in self._windows() if self._may_show(row_, axis, row)), None)
+        if leaf is not None and self._shows(from_row(leaf), row["study_instance_uid"]):
+            self.result.late += 1
+        else:
+            self.result.doubts.append(f"the {axis} axis hides a study that another axis shows")
+
+    def _may_show(self, found: journal.WindowRow, axis: str, row: Mapping[str, Any]) -> bool:
+        if not whole_answer(found):
+            return False
+        window = from_row(found).window
+        return window.axis == axis and covers(window, row)
+
+    def _shows(self, node: Node, uid: str) -> bool:
+        answer = self._asker.ask(node)
+        return answer.status == SUCCESS and hash(uid) in answer.seen.found
+
+    def _exists(self, uid: str) -> bool:
+        found: list[Match] = []
+        keys = {"StudyInstanceUID": uid, "StudyDate": "", "PatientID": ""}
+        end = self._finder.find(Level.STUDY, keys, found.append)
+        return end.status != SUCCESS or any(match.values.get("StudyInstanceUID") == uid for match in found)

@@ -1,0 +1,298 @@
+"""The windows of one crawl and what is decided about them.
+
+Pure bookkeeping: takes answers, gives windows to ask, knows no peer, file or clock. A window is
+closed by its own answer when that is whole, or by its pieces when all of them are closed and
+brought back every study that the window itself had returned. Not for several threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+
+from migrate.stages.crawl.answers import Seen
+from migrate.stages.crawl.close import CANCEL, SUCCESS, Verdict, judge
+from migrate.stages.crawl.knowledge import Knowledge
+from migrate.stages.crawl.nodes import Node
+from migrate.stages.crawl.strategy import Piece, cut, pieces, ways
+from migrate.stages.crawl.windows import DATE, Window
+
+_MOST_ENDLESS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """How one window's query ended. `status` None: no final answer in spite of repeats."""
+
+    status: int | None
+    seen: Seen
+    attempts: int
+    endless: bool = False
+    started_at: str = ""
+
+
+class Sweep:
+    """The open windows of a crawl, and the decisions.
+
+    Args:
+        known: What has been learnt.
+        span: First and last day that the crawl was asked for.
+        clock: The time for people.
+    """
+
+    small_archive = 10_000
+
+    def __init__(self, known: Knowledge, span: tuple[date, date], clock: Callable[[], str]) -> None:
+        self.known = known
+        self.changed: dict[int, Node] = {}
+        self.decided = 0
+        self._span, self._clock = span, clock
+        self._waiting: list[Node] = []
+        self._next = 1
+        self._roots: dict[str, Node] = {}
+        self._universal: Node | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Windows known to be left."""
+        return len(self._waiting)
+
+    def root(self, axis: str) -> Node | None:
+        """The root of an axis that has only one."""
+        return self._roots.get(axis)
+
+    def add(self, window: Window, parent: Node | None = None, state: str = "open") -> Node:
+        """A new window; `split` cuts it at once, without asking."""
+        node = Node(ordinal=self._next, window=window, parent=parent, state=state)
+        self._next += 1
+        if parent is not None:
+            parent.pending += 1
+        elif window.days == 0:
+            self._roots[window.axis] = node
+        self._touch(node)
+        if state == "split":
+            node.capped, node.why = True, "cut without asking: more is known to be there than one answer holds"
+            self._cut_further(node)
+        elif state in ("open", "rest"):
+            self._waiting.append(node)
+        return node
+
+    def restore(self, nodes: Iterable[Node], next_ordinal: int) -> None:
+        """Go on with the undecided windows of a crawl that was interrupted."""
+        self._next = max(self._next, next_ordinal)
+        by_id: dict[str, Node] = {}
+        for node in nodes:
+            node.parent = by_id.get(node.window.parent_id or "")
+            if node.parent is not None:
+                node.parent.pending += 1
+            elif node.window.days == 0:
+                self._roots[node.window.axis] = node
+            if node.state == "split":
+                by_id[node.window.window_id] = node
+            else:
+                self._waiting.append(node)
+        for node in by_id.values():
+            if node.pending == 0:
+                self._decide(node)
+
+    def take_out(self, node: Node) -> None:
+        """A window that is asked out of turn."""
+        self._waiting.remove(node)
+
+    def hold(self, node: Node, answer: Answer) -> None:
+        """Keep the answer to the window without any key until the date axis is decided.
+
+        Every study that the date axis finds is one more proof, for or against that answer.
+        """
+        self.known.caps.observe(answer.status, answer.seen.matches)
+        if answer.status == SUCCESS:
+            node.own, node.missing = frozenset(answer.seen.found), dict(answer.seen.found)
+            self._universal = node
+
+    def take(self) -> Node | None:
+        """The next window to ask, or None; the latest first, so that little is open at a time."""
+        if not self._waiting:
+            return None
+        node = self._waiting.pop()
+        if node.state == "rest":
+            return self._take_piece(node)
+        return node
+
+    def _take_piece(self, node: Node) -> Node:
+        piece, rest = cut(node.window, node.parent, self.known)
+        self._touch(node)
+        if rest is None:
+            node.state = "open"
+            return node
+        node.window = rest
+        taken = self.add(piece, node.parent)
+        self._waiting[-1] = node
+        return taken
+
+    def compare(self, found: dict[int, bool]) -> None:
+        """Studies that the date axis found before a kill, held against the answer that `hold` keeps."""
+        if self._universal is not None:
+            _held_against(self._universal, found)
+
+    def abandon(self, why: str) -> None:
+        """Ask nothing more: the peer does not answer any more."""
+        while self._waiting:
+            self._fail(self._waiting.pop(), why)
+
+    def record(self, node: Node, answer: Answer) -> None:
+        """Decide about a window that was asked."""
+        seen = answer.seen
+        node.attempts += answer.attempts
+        node.status, node.matches, node.studies = answer.status, seen.matches, len(seen.found)
+        node.started_at = node.started_at or answer.started_at
+        self.known.caps.observe(answer.status, seen.matches)
+        verdict, why = judge(answer.status, seen, self.known.caps)
+        self.known.observe(node.window, seen, whole=verdict is Verdict.WHOLE)
+        self.known.endless += answer.endless
+        node.why = why
+        if verdict is Verdict.WHOLE:
+            self._close_leaf(node, seen.found)
+        elif verdict is not Verdict.BROKEN and node.parent is not None and 2 * seen.outside > seen.matches:
+            node.parent.ignored = True
+            self._fail(node, "the peer does not honour the keys of this window")
+        elif verdict is Verdict.UNNAMED and (self.known.junk or not seen.found):
+            self.known.junk = True
+            self._fail(node, why)
+        elif answer.endless and self.known.endless > _MOST_ENDLESS:
+            self._fail(node, "its answer has no end")
+        else:
+            self._prepare(node, seen, verdict)
+            self._cut_further(node)
+
+    def _prepare(self, node: Node, seen: Seen, verdict: Verdict) -> None:
+        node.missing = node.missing if node is self._universal else dict(seen.found)
+        node.modal = 0 < len(seen.found) == seen.with_modality
+        node.capped = verdict is Verdict.CAPPED
+        node.suspect = not node.capped
+        node.own = frozenset(seen.found) if verdict is Verdict.SUSPECT else None
+        node.more = node.more and node.own is not None
+
+    def _cut_further(self, node: Node) -> None:
+        """Cut by the next way that gives pieces; give the window up when there is none."""
+        node.failures, node.ignored = 0, False
+        found = ways(node)
+        while node.strategy < len(found):
+            way = found[node.strategy]
+            node.strategy += 1
+            made = pieces(node, way, self.known, self._span)
+            if made:
+                node.state = "split"
+                self._touch(node)
+                self._add_pieces(node, made)
+                return
+        self._give_up(node)
+
+    def _add_pieces(self, node: Node, made: list[Piece]) -> None:
+        node.pending += 1  # held open until the last piece is added: a piece may be decided at once
+        for piece in reversed(made):
+            root = self._roots.get(node.window.axis, node) if piece.at_root else node
+            self.add(replace(piece.window, parent_id=root.window.window_id), root, piece.state)
+        node.pending -= 1
+        if node.pending == 0:
+            self._decide(node)
+
+    def _give_up(self, node: Node) -> None:
+        caps = self.known.caps
+        trusted = caps.known is not None and caps.largest <= caps.known
+        if node.suspect and not node.more and node.own is not None and (node.matches == 1 or trusted):
+            held = (
+                "one answer, and no cap is so low" if node.matches == 1 else f"fewer than the result cap {caps.known}"
+            )
+            node.why = f"{node.why}; {held}"
+            self._close_leaf(node, dict.fromkeys(node.own, False))
+        else:
+            self._fail(node, f"{node.why}; it cannot be cut any further")
+
+    def _close_leaf(self, node: Node, found: dict[int, bool]) -> None:
+        for ancestor in self._ancestors(node):
+            ancestor.below += len(found)
+            _held_against(ancestor, found)
+        self._finish(node, "leaf")
+
+    def _fail(self, node: Node, why: str) -> None:
+        node.why = why
+        self._finish(node, "failed")
+
+    def _finish(self, node: Node, state: str) -> None:
+        node.state, node.finished_at = state, self._clock()
+        node.missing, node.own = {}, None
+        self.decided += 1
+        self._touch(node)
+        parent = node.parent
+        if parent is None:
+            return
+        parent.pending -= 1
+        parent.failures += state == "failed"
+        if parent.pending == 0:
+            self._decide(parent)
+
+    def _decide(self, node: Node) -> None:
+        """All pieces are decided: is the window closed by them?"""
+        if node.suspect and node.more:
+            self._unmask(node)
+        if node.failures and not node.ignored:
+            node.why = f"{node.why}; {node.failures} of its pieces are open"
+            self._give_up(node)
+        elif node.failures or self._unexplained(node) or self._brought_nothing(node) or self._more_ways(node):
+            self._cut_further(node)
+        else:
+            node.why = f"{node.why}; {_proof(node)}"
+            self._finish(node, "done")
+
+    def _unmask(self, node: Node) -> None:
+        """A suspect answer was cut without a signal: its pieces returned more than it held."""
+        caps = self.known.caps
+        node.capped, node.suspect, node.own = True, False, None
+        node.why = f"{node.matches} answers, cut without a signal"
+        if node.matches == caps.largest:
+            caps.silent = node.matches
+
+    def _unexplained(self, node: Node) -> bool:
+        """Whether the window returned a study that its pieces must bring back and did not.
+
+        What the keys of the pieces cannot select (`Seen.found`) is left to the other axis, unless the
+        count itself is to be proven.
+        """
+        if node.suspect:
+            return bool(node.missing)
+        return not all(node.missing.values())
+
+    def _more_ways(self, node: Node) -> bool:
+        """Whether the window without any key, not known to be cut, is to be proven by another key too."""
+        if node is not self._universal or not node.suspect or node.strategy >= len(ways(node)):
+            return False
+        return self.known.studies <= self.small_archive or self.known.prefixes["PatientID"].empty > 0
+
+    def _brought_nothing(self, node: Node) -> bool:
+        signalled = node.status is not None and node.status not in (SUCCESS, CANCEL)
+        return node.capped and signalled and node.below == 0
+
+    def _ancestors(self, node: Node) -> Iterator[Node]:
+        parent = node.parent
+        while parent is not None:
+            yield parent
+            parent = parent.parent
+        if node.window.axis == DATE and self._universal is not None and not self._universal.decided:
+            yield self._universal
+
+    def _touch(self, node: Node) -> None:
+        self.changed[node.ordinal] = node
+
+
+def _held_against(node: Node, found: dict[int, bool]) -> None:
+    for study in found:
+        node.missing.pop(study, None)
+    if node.own is not None and not node.more:
+        node.more = any(study not in node.own for study in found)
+
+
+def _proof(node: Node) -> str:
+    if node.capped or node.matches is None:
+        return f"its pieces are closed and returned {node.below} studies"
+    return "its pieces are closed and returned the same studies"
