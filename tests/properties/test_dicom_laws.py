@@ -102,7 +102,7 @@ def smaller_data_sets(uid: str, *, undefined_lengths: bool) -> set[int]:
         content = sample(uid, undefined_lengths=undefined_lengths)
         return {len(content) - 1} if content[-1] == 0 else set()
     elements = whole(uid, undefined_lengths=undefined_lengths).header.elements.values()
-    return {element.offset for element in elements if 0 < element.offset and element.tag <= BITS_ALLOCATED}
+    return {element.offset for element in elements if element.offset > 0 and element.tag <= BITS_ALLOCATED}
 
 
 @given(uid=st.sampled_from([IMPLICIT, EXPLICIT, BIG]), undefined_lengths=st.booleans())
