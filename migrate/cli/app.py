@@ -100,7 +100,9 @@ def root(
     """Move a hospital's imaging archive and prove it."""
     ctx.obj = Session(run=run, as_json=as_json, verbosity=-1 if quiet else verbose)
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     logging.getLogger("migrate").setLevel(logging.ERROR if quiet else level)
     os.umask(0o077)
 

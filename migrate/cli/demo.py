@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import shutil
 import socket
 import time
@@ -33,8 +36,12 @@ def demo(
     with ExitStack() as stack:
         _start_peers(stack, session, folder, facts)
         session.run = folder / "run"
-        codes = [_step(ctx, name) for name in ("crawl", "plan", "run", "reconcile", "report")]
-    session.tell(f"took {time.monotonic() - began:.0f} s; open the report: {folder / 'run' / 'reports' / 'report.html'}")
+        told: dict[str, Any] = {}
+        codes = [_step(session, name, told) for name in ("crawl", "plan", "run", "reconcile", "report")]
+    session.result(told)
+    session.tell(
+        f"took {time.monotonic() - began:.0f} s; open the report: {folder / 'run' / 'reports' / 'report.html'}"
+    )
     bad = [code for code in codes if code not in {0, 3}]
     if bad:
         raise typer.Exit(bad[0])
@@ -82,7 +89,9 @@ def _start_peers(stack: ExitStack, session: Session, folder: Path, facts: Any) -
         text = text.replace(before, f"port = {port}")
     text = text.replace("port = 11112", f"port = {receiver}").replace("backoff_s = 2.0", "backoff_s = 0.2")
     text = text.replace("# issuer_of", "issuer_of").replace("MYSITE", "DEMO")
-    text = text.replace("# result_cap = 500 ", f"result_cap = {CAP} ").replace("[receiver]", "quiet_s = 0.5\n\n[receiver]", 1)
+    text = text.replace("# result_cap = 500 ", f"result_cap = {CAP} ").replace(
+        "[receiver]", "quiet_s = 0.5\n\n[receiver]", 1
+    )
     path.write_text(text, encoding="utf-8")
     session.tell(f"source LEGACY 127.0.0.1:{source.port}, destination DIR 127.0.0.1:{destination.port}")
 
@@ -108,17 +117,17 @@ def _misbehaviours(facts: Any) -> tuple[Any, Any]:
     return legacy, dir_
 
 
-def _step(ctx: typer.Context, name: str) -> int:
-    """One command of the ordinary tool, with its own bars; its exit code."""
-    from migrate.cli import commands
-
-    session: Session = ctx.obj
+def _step(session: Session, name: str, told: dict[str, Any]) -> int:
+    """One command of the ordinary tool, with its own bars; its exit code. With --json its object is kept."""
+    root = typer.main.get_command(app)
+    words = ["--run", str(session.folder()), *(["--json"] if session.as_json else [])]
     session.tell(f"\n$ migrate --run {session.folder()} {name}")
-    try:
-        ctx.invoke(getattr(getattr(commands, name), f"{name}_command", None) or getattr(getattr(commands, name), name))
-    except typer.Exit as end:
-        return end.exit_code
-    return 0
+    if not session.as_json:
+        return int(root.main([*words, name], prog_name="migrate", standalone_mode=False) or 0)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        code = int(root.main([*words, name], prog_name="migrate", standalone_mode=False) or 0)
+    told[name] = json.loads(out.getvalue())
+    return code
 
 
 def _free_port() -> int:

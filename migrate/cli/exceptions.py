@@ -20,13 +20,19 @@ By = Annotated[str, typer.Option(help="Who decides.")]
 
 
 @register.command(name="list")
-def list_(ctx: typer.Context, class_: Class = "", everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False) -> None:
+def list_(
+    ctx: typer.Context,
+    class_: Class = "",
+    everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
+) -> None:
     """What is open, oldest first."""
     session: Session = ctx.obj
     rows = _rows(session, class_, everything=everything)
     session.result({"exceptions": rows})
     for row in rows:
-        session.tell(f"{row['first_seen_at'][:19]}  {row['exception_class']:<18} {row['level']:<6} {row['uid']}  {row['detail']}")
+        session.tell(
+            f"{row['first_seen_at'][:19]}  {row['exception_class']:<18} {row['level']:<6} {row['uid']}  {row['detail']}"
+        )
     session.tell(f"{len(rows):,} in all" if rows else "none")
 
 
@@ -49,7 +55,9 @@ def retry(ctx: typer.Context, study_uids: Studies = None, class_: Class = "", re
     """Send quarantined studies round again; what is verified is not moved twice."""
     from migrate.journal.events import Retried
 
-    _decide(ctx.obj, _chosen(ctx.obj, study_uids, class_), lambda uid: Retried(study_instance_uid=uid, by=by, reason=reason))
+    _decide(
+        ctx.obj, _chosen(ctx.obj, study_uids, class_), lambda uid: Retried(study_instance_uid=uid, by=by, reason=reason)
+    )
 
 
 @register.command()
@@ -63,7 +71,9 @@ def waive(
     """Accept exceptions, with reason and name; they stay in the balance as failed."""
     from migrate.journal.events import Waived
 
-    _decide(ctx.obj, _chosen(ctx.obj, study_uids, class_), lambda uid: Waived(study_instance_uid=uid, by=by, reason=reason))
+    _decide(
+        ctx.obj, _chosen(ctx.obj, study_uids, class_), lambda uid: Waived(study_instance_uid=uid, by=by, reason=reason)
+    )
 
 
 @register.command()

@@ -20,7 +20,9 @@ def init(
     """Make a run folder with a commented migration.toml; never overwrites one."""
     session: Session = ctx.obj
     path = write_config(folder, sample=from_sample)
-    session.tell(f"wrote {path}\nnext: fill in [source], [receiver], [destination], then: migrate --run {folder} assess")
+    session.tell(
+        f"wrote {path}\nnext: fill in [source], [receiver], [destination], then: migrate --run {folder} assess"
+    )
     session.result({"run_folder": str(folder), "config": str(path)})
 
 

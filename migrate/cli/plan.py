@@ -12,7 +12,8 @@ from migrate.errors import UsageError
 
 @app.command()
 def plan(
-    ctx: typer.Context, explain: Annotated[str, typer.Option(metavar="STUDY_UID", help="Why is this study where it is?")] = ""
+    ctx: typer.Context,
+    explain: Annotated[str, typer.Option(metavar="STUDY_UID", help="Why is this study where it is?")] = "",
 ) -> None:
     """Order the studies found, leave out what [plan] excludes."""
     session: Session = ctx.obj
@@ -45,4 +46,6 @@ def _explain(session: Session, study_instance_uid: str) -> None:
     reasons = [p.text for p in predicates(config.plan.exclude) if p.holds(row)]
     where = rank(row, config.plan.order)
     session.result({"study_instance_uid": study_instance_uid, "rank": where, "excluded_by": reasons})
-    session.tell(f"excluded by: {'; '.join(reasons)}" if reasons else f"moves with rank {where} (order {config.plan.order})")
+    session.tell(
+        f"excluded by: {'; '.join(reasons)}" if reasons else f"moves with rank {where} (order {config.plan.order})"
+    )

@@ -138,4 +138,3 @@ def normalize(
 
 upload = _stage("upload", "Send normalized studies to the destination.")
 verify = _stage("verify", "Read back what was sent and compare its content.")
-

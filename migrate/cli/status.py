@@ -85,7 +85,9 @@ def _story(session: Session, study_instance_uid: str) -> None:
 
     events = story(session.folder(), study_instance_uid)
     if not events:
-        raise UsageError("the journal knows no such study", "copy the UID from the studies table", study=study_instance_uid)
+        raise UsageError(
+            "the journal knows no such study", "copy the UID from the studies table", study=study_instance_uid
+        )
     session.result({"study_instance_uid": study_instance_uid, "events": events})
     for event in events:
         facts = ", ".join(f"{name}={value}" for name, value in event["payload"].items())

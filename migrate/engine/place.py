@@ -16,6 +16,7 @@ from migrate.stages.site import Site
 from migrate.staging.area import LandingArea
 from migrate.staging.doorstep import Doorstep
 from migrate.staging.intake import ByCaller, Registry
+from migrate.staging.pace import Pace
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.tls import TlsFiles, client_context, server_context
 
@@ -53,8 +54,9 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
 
 def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:
     """Landing area and registry of one worker; its AE title is the one with its index."""
-    area = LandingArea(run_folder / config.staging.path, int(config.staging.reserve_gb * 1024**3))
     titles = config.receiver.ae_titles
+    pace = Pace(config.limits.bandwidth_mb_per_s * 1e6 / len(titles))
+    area = LandingArea(run_folder / config.staging.path, int(config.staging.reserve_gb * 1024**3), pace)
     return Doorstep(
         config=config,
         ae_title=titles[index % len(titles)],
@@ -70,9 +72,7 @@ def tls_files(config: Config, run_folder: Path) -> TlsFiles | None:
     if config.tls is None:
         return None
     block = config.tls
-    return TlsFiles(
-        certificate=run_folder / block.cert, key=run_folder / block.key, authorities=run_folder / block.ca
-    )
+    return TlsFiles(certificate=run_folder / block.cert, key=run_folder / block.key, authorities=run_folder / block.ca)
 
 
 def _receiver(door: Doorstep, index: int, run_folder: Path) -> Receiver:
@@ -100,9 +100,7 @@ def _receiver(door: Doorstep, index: int, run_folder: Path) -> Receiver:
         except (OSError, LocalError) as error:
             if time.monotonic() > deadline:
                 hint = "stop what listens there, or choose another receiver.port and tell the source's administrator"
-                raise LocalError(
-                    "the receiver's port is in use", hint, host=options.host, port=options.port
-                ) from error
+                raise LocalError("the receiver's port is in use", hint, host=options.host, port=options.port) from error
             time.sleep(0.2)
         else:
             return receiver

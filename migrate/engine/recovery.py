@@ -60,7 +60,10 @@ def _adopted(journal: Journal, orphans: list[Path]) -> list[Event]:
     found: dict[str, list[Evidence]] = defaultdict(list)
     for path in orphans:
         evidence = _sound(path)
-        if evidence and journal.states_of([evidence.study_instance_uid]).get(evidence.study_instance_uid) is State.PLANNED:
+        if (
+            evidence
+            and journal.states_of([evidence.study_instance_uid]).get(evidence.study_instance_uid) is State.PLANNED
+        ):
             found[evidence.study_instance_uid].append(evidence)
         else:
             path.unlink(missing_ok=True)

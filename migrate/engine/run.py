@@ -7,6 +7,7 @@ peer that is gone) means: nothing new goes out, what is in flight is finished an
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -19,16 +20,19 @@ from migrate.engine import work as assemble
 from migrate.engine.cluster import Cluster, Done
 from migrate.engine.flush import flush
 from migrate.engine.hours import Hours
+from migrate.engine.place import doorstep
 from migrate.engine.recovery import recover
 from migrate.engine.retry import Breaker, backoff_s, event_of
-from migrate.errors import Interrupted, LocalError, MigrateError
+from migrate.engine.throttle import Throttle
+from migrate.errors import Interrupted, MigrateError
 from migrate.journal.events import Event, Quarantined, UploadStarted, Verified
 from migrate.journal.states import State
 from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.place import Manifests
 from migrate.model import Defect, ExceptionClass, Level
+from migrate.sources import open_source
 from migrate.stages import STAGES
-from migrate.staging.area import LandingArea
+from migrate.staging.area import LandingArea, full
 
 log = logging.getLogger("migrate.engine")
 
@@ -36,6 +40,7 @@ TICK_S = 0.2
 FLUSH_EVERY_S = 10.0
 FLUSH_STUDIES = 200
 LOOK_AHEAD = 200
+NO_SUCH_STUDY = "2.25.1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +64,14 @@ class Progress:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A study that a task works on."""
+
+    study: ReadyStudy
+    stage: str
+
+
 @dataclass
 class Engine:
     """One run over one run folder. Use `run`."""
@@ -69,7 +82,8 @@ class Engine:
     area: LandingArea
     watch: Callable[[Progress], None]
     stopping: Callable[[], bool]
-    busy: dict[str, ReadyStudy] = field(default_factory=dict)
+    throttle: Throttle
+    busy: dict[str, Busy] = field(default_factory=dict)
     listing: assemble.Listing = field(default_factory=dict)
     facility: dict[str, str] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
@@ -86,6 +100,8 @@ class Engine:
             MigrateError: A full disk or a peer that is gone stopped the run; the same holds.
         """
         recover(self.journal, self.area)
+        # The same studies as a run that was killed in its flush: its parts are replaced, not repeated.
+        self._flush_all()
         hours = Hours(self.request.config.limits.hours, self.request.config.run.timezone)
         while True:
             if self._may_start() and hours.open_now():
@@ -94,10 +110,13 @@ class Engine:
                 break
             self._record(self.cluster.collect(TICK_S))
             self._flush_sometimes()
-        while flush(self.journal, self._manifests, self.area):
-            pass
+        self._flush_all()
         if self.stop_with:
             raise self.stop_with
+
+    def _flush_all(self) -> None:
+        while flush(self.journal, self._manifests, self.area):
+            pass
 
     @property
     def _manifests(self) -> Manifests:
@@ -112,19 +131,28 @@ class Engine:
 
     def _wait_for_more(self, hours: Hours) -> bool:
         """Nothing is in flight: is there something to wait for?"""
-        if not self._may_start() or self._limit_reached():
+        if not self._may_start():
             return False
         states = [STAGES[name].begins_at for name in self.request.stages]
+        concerned = self.request.only or (self.begun if self._limit_reached() else ())
+        if concerned:
+            return any(self.journal.ready_of(concerned, state, math.inf) for state in states)
         waiting, _ = self.journal.waiting(states, time.time())
         outside = not hours.open_now() and any(self._ready(name, 1) for name in self.request.stages)
-        return bool(outside or (waiting and not self.request.only))
+        return bool(outside or waiting)
 
     def _limit_reached(self) -> bool:
         return self.request.limit is not None and len(self.begun) >= self.request.limit
 
-    def _room(self) -> int:
+    def _room(self, stage: str) -> int:
         limits = self.request.config.limits
-        return 2 * (limits.source_associations + limits.destination_associations) - len(self.busy)
+        room = 2 * (limits.source_associations + limits.destination_associations) - len(self.busy)
+        if stage == "retrieve":
+            # One more than may run: it waits in the worker, so that the source's slot is never idle.
+            asking = sum(one.stage == "retrieve" for one in self.busy.values())
+            spare = 1 if self.throttle.allowed == self.throttle.most else 0
+            room = min(room, self.throttle.allowed + spare - asking)
+        return room
 
     def _ready(self, stage: str, limit: int) -> list[ReadyStudy]:
         state = STAGES[stage].begins_at
@@ -137,9 +165,9 @@ class Engine:
     def _fill(self) -> None:
         """Last stage first: what is nearly done frees the disk before new studies come in."""
         for stage in reversed(self.request.stages):
-            room = self._room()
+            room = self._room(stage)
             if room <= 0:
-                return
+                continue
             ready = self._ready(stage, room)
             self._prefetch(ready)
             for study in ready:
@@ -177,14 +205,14 @@ class Engine:
         if stage == "upload":
             self.journal.append([UploadStarted(study_instance_uid=uid)])
         self.epoch += 1
-        self.busy[uid] = study
+        self.busy[uid] = Busy(study, stage)
         self.cluster.submit(stage, uid, work, self.epoch)
 
     def _record(self, finished: Collection[Done]) -> None:
         """Append what came back, in one transaction, then let the next stages go."""
         events: list[tuple[Done, Event]] = []
         for done in finished:
-            study = self.busy.pop(done.study_instance_uid)
+            study = self.busy.pop(done.study_instance_uid).study
             self.breaker.saw(STAGES[done.stage].resource, done)
             if event := self._event_of(done, study):
                 events.append((done, event))
@@ -217,9 +245,7 @@ class Engine:
         ]
         if not known:
             return event
-        return Quarantined(
-            study_instance_uid=event.study_instance_uid, defects=tuple(known), checked=event.checked
-        )
+        return Quarantined(study_instance_uid=event.study_instance_uid, defects=tuple(known), checked=event.checked)
 
     def _flush_sometimes(self) -> None:
         if time.monotonic() - self.flushed_at > FLUSH_EVERY_S:
@@ -240,13 +266,27 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
     staging = staging_folder(request.run_folder, request.config)
     area = LandingArea(staging, int(request.config.staging.reserve_gb * 1024**3))
     if shutil.disk_usage(staging).free < area.reserve_bytes:
-        hint = "free space on this disk, lower staging.reserve_gb, or move staging.path"
-        raise LocalError("the staging disk is below its reserve", hint, staging=staging)
+        raise full(staging, area.reserve_bytes)
     with (
         Journal(request.run_folder) as journal,
         Cluster(request.config, str(request.run_folder), request.scheduler) as cluster,
+        source_throttle(request) as throttle,
     ):
-        Engine(request, journal, cluster, area, watch, stopping).run()
+        Engine(request, journal, cluster, area, watch, stopping, throttle).run()
+
+
+def source_throttle(request: Request) -> Throttle:
+    """Watches the source's latency with a C-FIND for a study that does not exist."""
+    limits = request.config.limits
+    source = open_source(doorstep(request.config, request.run_folder, 0, receiving=False))
+
+    def probe() -> None:
+        try:
+            source.find(Level.STUDY, {"StudyInstanceUID": NO_SUCH_STUDY}, lambda _: None)
+        finally:
+            source.close()  # between two probes the source has its association back
+
+    return Throttle(probe, limits.source_associations, limits.latency_factor)
 
 
 def staging_folder(run_folder: Path, config: Config) -> Path:

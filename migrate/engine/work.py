@@ -63,9 +63,7 @@ def to_retrieve(journal: Journal, study: ReadyStudy, refs: tuple[InstanceRef, ..
     )
 
 
-def staged(
-    journal: Journal, study: ReadyStudy, known: Known, attempts: int
-) -> StagedStudy:
+def staged(journal: Journal, study: ReadyStudy, known: Known, attempts: int) -> StagedStudy:
     """Work for the later stages: the instances that are neither verified nor in quarantine."""
     rows = [r for r in journal.instances(study.study_instance_uid) if r["state"] not in ASIDE]
     return StagedStudy(
@@ -90,6 +88,4 @@ def evidence_of(row: Mapping[str, Any]) -> Evidence:
 def prepared_of(row: Mapping[str, Any]) -> Prepared:
     """An instance row as what will be sent."""
     changes = tuple(Change(**change) for change in json.loads(row["changes"] or "[]"))
-    return Prepared(
-        sop_instance_uid=row["sop_instance_uid"], dataset_xxh3=row["sent_dataset_xxh3"], changes=changes
-    )
+    return Prepared(sop_instance_uid=row["sop_instance_uid"], dataset_xxh3=row["sent_dataset_xxh3"], changes=changes)

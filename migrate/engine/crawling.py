@@ -1,0 +1,59 @@
+"""The crawl under the journal's lease, and what it found as rows of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from migrate.config import Config
+from migrate.engine.hours import zone
+from migrate.engine.place import doorstep
+from migrate.engine.planning import register_found
+from migrate.journal.store import Journal
+from migrate.manifest.place import Manifests
+from migrate.model import Level
+from migrate.sources import open_source
+from migrate.stages.crawl.crawl import crawl
+from migrate.stages.crawl.request import CrawlRequest, CrawlResult, Progress
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrawlOrder:
+    """What is asked for; None means as the configuration says."""
+
+    run_folder: Path
+    config: Config
+    first: date | None = None
+    last: date | None = None
+    level: str | None = None
+
+
+def run_crawl(order: CrawlOrder, watch: Callable[[Progress], None], stopping: Callable[[], bool]) -> CrawlResult:
+    """Crawl, publish the tables, register every study found.
+
+    Raises:
+        MigrateError: See `crawl`; the same call goes on where it stopped.
+    """
+    config, folder = order.config, order.run_folder
+    door = doorstep(config, folder, 0, receiving=False)
+    with Journal(folder) as journal:
+        found = crawl(
+            CrawlRequest(
+                manifests=Manifests(folder, config.run.source),
+                db=journal.db,
+                open_finder=lambda: open_source(door),
+                first=order.first or config.crawl.from_date,
+                last=order.last or config.crawl.to_date or datetime.now(zone(config.run.timezone)).date(),
+                whole=not (order.first or order.last or config.crawl.to_date),
+                level=Level(order.level or config.crawl.level),
+                result_cap=open_source(door).features.result_cap,
+                associations=config.limits.source_associations,
+                called_ae_title=config.source.ae_title,
+                progress=watch,
+                stopping=stopping,
+            )
+        )
+        register_found(journal, folder)
+    return found
