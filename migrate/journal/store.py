@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from migrate.dicom.digest import xxh3
-from migrate.errors import FormatTooNew, JournalError, JournalLocked
+from migrate.errors import FormatTooNew, IllegalEvent, JournalError, JournalLocked
 from migrate.journal import sql
 from migrate.journal.effects import EFFECTS
 from migrate.journal.events import Event
@@ -28,6 +28,7 @@ from migrate.model import Defect, Evidence, now
 
 FILE_NAME = "journal.sqlite"
 FORMAT_VERSION = 1
+STORY_EVENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Journal:
 def _append_one(db: sqlite3.Connection, event: Event, chain: str) -> str:
     row = db.execute(sql.GET_STUDY, (event.study_instance_uid,)).fetchone()
     before = State(row[0]) if row else None
-    after = follow(before, event)
+    after = _follow(db, before, event)
     at = now()
     if before is None:
         db.execute(sql.ADD_STUDY, (event.study_instance_uid, after, at))
@@ -178,6 +179,16 @@ def _append_one(db: sqlite3.Connection, event: Event, chain: str) -> str:
     chain = chained(chain, at, event.study_instance_uid, kind, payload)
     db.execute(sql.ADD_EVENT, (at, event.study_instance_uid, kind, payload, chain))
     return chain
+
+
+def _follow(db: sqlite3.Connection, before: State | None, event: Event) -> State:
+    """The state after `event`; an illegal one is told with what happened to the study before."""
+    try:
+        return follow(before, event)
+    except IllegalEvent as illegal:
+        kinds = [kind for _, kind, _ in db.execute(sql.STORY, (event.study_instance_uid,))]
+        illegal.facts["story"] = " > ".join(kinds[-STORY_EVENTS:]) or "none"
+        raise
 
 
 def chained(before: str, *row: str) -> str:
