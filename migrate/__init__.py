@@ -7,19 +7,20 @@ run = migrate.open_run("R")     # the tables of a run folder, for notebooks
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from migrate.report.run import Run, open_run
-
-__all__ = ["Run", "open_run"]
+__all__ = ["open_run"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import what notebooks use when they use it: `import migrate` alone stays light."""
-    if name in __all__:
-        from migrate.report import run  # noqa: PLC0415  the reason why this function exists
+def open_run(path: str | Path) -> Any:
+    """Open a run folder for reading: a `migrate.report.run.Run`.
 
-        return getattr(run, name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    What reads it is imported when it is called: `import migrate` alone stays light, and everything
+    below the reports may import `migrate` without importing them.
+
+    Raises:
+        UsageError: There are no manifests in this folder.
+    """
+    return importlib.import_module("migrate.report.run").open_run(path)

@@ -68,7 +68,10 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Crawl:
-    """The crawl certificate. `estimate` is (estimate, low, high) or None when none was made."""
+    """The crawl certificate. `estimate` is (estimate, low, high) or None when none was made.
+
+    `doubts` are sentences about what the peer did that a count alone does not show.
+    """
 
     axes: Sequence[Axis] = ()
     open_windows: Sequence[tuple[str, str, str, str, int | None]] = ()
@@ -79,6 +82,7 @@ class Crawl:
     series: int = 0
     instances: int = 0
     undated_studies: int = 0
+    doubts: Sequence[str] = ()
     estimate: tuple[float, float, float] | None = None
 
 

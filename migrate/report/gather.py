@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,12 +14,11 @@ from migrate.dicom.sop_classes import name_of
 from migrate.journal import read as journal
 from migrate.manifest.place import sources_of
 from migrate.manifest.read import batches
+from migrate.report.certificate import crawl_certificate
 from migrate.report.counting import MINUTE, MOST_DIFFERING, Counts, count
 from migrate.report.digests import digests
 from migrate.report.facts import (
-    Axis,
     Changed,
-    Crawl,
     Differences,
     Entry,
     Exceptional,
@@ -59,7 +58,7 @@ def gather(run: Run, now: datetime) -> Facts:
         held=_held(counts),
         syntaxes=_kinds(counts.syntaxes),
         sop_classes=_kinds(counts.sop_classes),
-        crawl=_crawl(run, counts),
+        crawl=crawl_certificate(run, counts.totals),
         fidelity=_fidelity(counts),
         changes=_changes(counts),
         differences=_differences(run),
@@ -156,41 +155,6 @@ def _kinds(found: Counter[tuple[str, str]]) -> list[Held]:
         Held(key=uid, name=name_of(uid), instances=found[uid, "instances"], size_bytes=found[uid, "bytes"])
         for uid in uids
     ]
-
-
-def _crawl(run: Run, counts: Counts) -> Crawl:
-    windows = list(_windows(run))
-    axes = []
-    for name in sorted({window["axis"] for window in windows}):
-        of_axis = [window for window in windows if window["axis"] == name]
-        axes.append(
-            Axis(
-                axis=name,
-                windows=len(of_axis),
-                closed=sum(bool(window["closed"]) for window in of_axis),
-                capped=sum(bool(window["capped"]) for window in of_axis),
-                matches=sum(window["matches"] or 0 for window in of_axis if window["state"] != "split"),
-            )
-        )
-    left = [w for w in windows if not w["closed"]]
-    return Crawl(
-        axes=axes,
-        open_windows=[(w["axis"], w["from"] or "", w["to"] or "", w["why"] or "", w["matches"]) for w in left],
-        closed=bool(windows) and not left,
-        started_at=min((w["started_at"] for w in windows if w["started_at"]), default=None),
-        finished_at=max((w["finished_at"] for w in windows if w["finished_at"]), default=None),
-        studies=counts.totals["studies"],
-        series=counts.totals["series"],
-        instances=counts.totals["instances"],
-        undated_studies=counts.totals["undated"],
-    )
-
-
-def _windows(run: Run) -> Iterator[dict[str, Any]]:
-    """The windows of the latest crawl."""
-    table = run.table("windows")
-    latest = max((crawl for crawl in table["crawl_id"].unique().to_pylist() if crawl), default=None)
-    return (window for window in table.to_pylist() if window["crawl_id"] == latest)
 
 
 def _fidelity(counts: Counts) -> Fidelity:

@@ -117,6 +117,7 @@ def crawl(facts: Facts, words: Words) -> Section:
         words,
         "crawl",
         Figures(items=items),
+        Prose(lines=found.doubts, tone="warn") if found.doubts else None,
         table(words, "axes", heads, rows),
         table(words, "open_windows", opened, found.open_windows),
     )
