@@ -69,17 +69,18 @@ class Archive:
         entity.add_supported_context(COMMITMENT)
         for one in own_contexts:
             entity.add_supported_context(one.abstract_syntax, list(one.transfer_syntaxes), scu_role=True, scp_role=True)
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_FIND, self._find),
             (evt.EVT_C_GET, self._get),
             (evt.EVT_N_ACTION, self._action),
         ]
-        self.server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        started: Any = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.server = started
         self.port = int(self.server.socket.getsockname()[1])
 
     def _store(self, event: evt.Event) -> int:
-        request = event.request
+        request: Any = event.request
         self.received[str(request.AffectedSOPInstanceUID)] = request.DataSet.getvalue()
         return 0
 
@@ -227,8 +228,8 @@ def test_a_pynetdicom_client_stores_byte_for_byte(
     receiver: Receiver, sink: MemorySink, objects: list[Stored], max_pdu: int
 ) -> None:
     entity = AE("CLIENT")
-    for one in contexts_for(objects):
-        entity.add_requested_context(one.abstract_syntax, list(one.transfer_syntaxes))
+    for context in contexts_for(objects):
+        entity.add_requested_context(context.abstract_syntax, list(context.transfer_syntaxes))
     assoc = entity.associate("127.0.0.1", receiver.port, ae_title="MIGRATE", max_pdu=max_pdu)
     assert assoc.is_established
     for one in objects:

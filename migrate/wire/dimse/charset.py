@@ -16,6 +16,7 @@ _ESC: Final = b"\x1b"
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 # These codecs want to see the escape sequence themselves.
 _STATEFUL: Final = ("iso2022_jp", "iso2022_jp_2", "iso2022_jp_3", "iso2022_jp_1")
+_HIGH_BYTES: Final = ("euc_kr", "iso_ir_58")
 # Where code extensions end (PS3.5 6.1.2.5.3); `^` and `=` in person names only.
 _DELIMITERS: Final = re.compile(rb"[\\\r\n\f\t]")
 _NAME_DELIMITERS: Final = re.compile(rb"[\\\r\n\f\t^=]")
@@ -88,6 +89,8 @@ def _piece(escape: bytes, raw: bytes, codec: str, rest: tuple[str, re.Pattern[by
         return (escape + raw).decode(codec)
     initial, delimiters = rest
     end = delimiters.search(raw)
-    if not escape or end is None:
+    # Some writers (pydicom) do not repeat the escape sequence after a delimiter. Where the initial set
+    # is ASCII, high bytes there can mean nothing else.
+    if not escape or end is None or (codec in _HIGH_BYTES and initial == "ascii"):
         return raw.decode(codec)
     return raw[: end.start()].decode(codec) + raw[end.start() :].decode(initial)
