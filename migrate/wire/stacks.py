@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final
 
+from migrate.wire.dimse.pynetdicom_stack import PynetdicomAssociation
 from migrate.wire.dimse.scu import Association
 
-STACKS: dict[str, type[Any]] = {"own": Association}
+STACKS: Final[dict[str, type[Association]]] = {"own": Association, "pynetdicom": PynetdicomAssociation}
