@@ -112,7 +112,8 @@ def _foreign(asked: Asked) -> Iterator[Row]:
         yield from (row for row in asked.catalogue.rows("STUDY", {}, dialect) if not inside(row.values))
         return
     wanted = asked.question.keys.get("StudyInstanceUID", "")
-    for study_uid in asked.catalogue.study_instance_uids():
+    for study in asked.catalogue.rows("STUDY", {}, dialect):
+        study_uid = study.values["StudyInstanceUID"]
         if study_uid != wanted:
             yield from asked.catalogue.rows(asked.question.level, {"StudyInstanceUID": study_uid}, dialect)
 

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from pydicom.uid import UID
@@ -130,11 +131,14 @@ class SharedContext(PresentationContext):
         return self
 
 
-def shared_context(abstract_syntax: str, transfer_syntaxes: list[str], *, both_roles: bool = False) -> SharedContext:
+@lru_cache(maxsize=1024)
+def shared_context(
+    abstract_syntax: str, transfer_syntaxes: tuple[UID, ...], *, both_roles: bool = False
+) -> SharedContext:
     """A supported context; `both_roles` lets the requestor be SCP too (C-GET, PS3.7 D.3.3.4)."""
     context = SharedContext()
     context.abstract_syntax = UID(abstract_syntax)
-    context.transfer_syntax = [UID(each) for each in transfer_syntaxes]
+    context.transfer_syntax = list(transfer_syntaxes)
     if both_roles:
         context.scu_role = context.scp_role = True
     return context

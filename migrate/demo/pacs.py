@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -48,8 +49,8 @@ _VERIFICATION = "1.2.840.10008.1.1"
 _MOVE = ("1.2.840.10008.5.1.4.1.2.2.2", "1.2.840.10008.5.1.4.1.2.1.2")
 _GET = ("1.2.840.10008.5.1.4.1.2.2.3", "1.2.840.10008.5.1.4.1.2.1.3")
 _NATIVE = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian]
-_SYNTAXES = [str(each) for each in _NATIVE] + [str(each) for each in ALL_TRANSFER_SYNTAXES if each not in _NATIVE]
-_QUERY_SYNTAXES = [str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian)]
+_SYNTAXES = [*_NATIVE, *(UID(each) for each in ALL_TRANSFER_SYNTAXES if each not in _NATIVE)]
+_QUERY_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _SERVICES = {
     C_FIND: serve_find,
     C_MOVE: serve_move,
@@ -241,7 +242,7 @@ class EmbeddedPeer:
         plain += [] if orders.move.refuse_move else _MOVE
         plain += [] if orders.move.refuse_get else _GET
         plain += [] if orders.commitment.refuse else [STORAGE_COMMITMENT]
-        syntaxes = [each for each in _SYNTAXES if each not in orders.store.refuse_transfer_syntaxes]
+        syntaxes = tuple(each for each in _SYNTAXES if each not in orders.store.refuse_transfer_syntaxes)
         known = [str(context.abstract_syntax) for context in AllStoragePresentationContexts]
         held = [each.sop_class_uid for each in self.archive.objects()]
         classes = [uid for uid in dict.fromkeys(known + held) if uid not in orders.store.refuse_sop_classes]
