@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 LINE_EVERY_S = 30.0
 
@@ -21,7 +21,7 @@ class Bars:
         self._totals: dict[str, int | None] = {}
         self._told_at = time.monotonic()
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         """The bars themselves."""
         return self
 
@@ -63,4 +63,4 @@ class Bars:
         self._told_at = time.monotonic()
         if not self.quiet:
             parts = (f"{n} {c:,}" + (f" of {t:,}" if (t := self._totals[n]) else "") for n, c in self._counts.items())
-            print("; ".join(parts), file=sys.stderr, flush=True)
+            sys.stderr.write("; ".join(parts) + "\n")

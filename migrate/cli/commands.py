@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from migrate.cli import (  # noqa: F401  importing a module registers its command
-    init,  # isort: skip
     assess,  # isort: skip
     crawl,  # isort: skip
+    demo,  # isort: skip
+    exceptions,  # isort: skip
+    init,  # isort: skip
     plan,  # isort: skip
-    run,  # isort: skip
     reconcile,  # isort: skip
     report,  # isort: skip
+    run,  # isort: skip
     status,  # isort: skip
-    exceptions,  # isort: skip
-    demo,  # isort: skip
 )

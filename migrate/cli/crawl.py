@@ -16,7 +16,6 @@ NOT_CLOSED = 5
 LEVELS = ("STUDY", "SERIES", "IMAGE")
 
 
-
 @app.command()
 def crawl(
     ctx: typer.Context,
@@ -84,12 +83,14 @@ def _json(found: Any) -> dict[str, Any]:
 
 def _lines(found: Any) -> list[str]:
     lines = [
-        f"found {found.studies:,} studies ({found.undated_studies:,} without a date), "
-        f"{found.series:,} series, {found.instances:,} instances",
+        f"found {found.studies:,} studies, {found.series:,} series, {found.instances:,} instances",
+        f"without a study date: {found.undated_studies:,} studies",
         f"asked {found.windows:,} windows, {found.capped_windows:,} of them cut short by the source and split",
     ]
     if estimate := found.estimated_undiscovered:
-        lines.append(f"estimated still undiscovered: {estimate.estimate:.1f} (95 %: {estimate.low:.1f} to {estimate.high:.1f})")
+        lines.append(
+            f"estimated still undiscovered: {estimate.estimate:.1f} (95 %: {estimate.low:.1f} to {estimate.high:.1f})"
+        )
     lines += [f"{count:,} x {name}" for name, count in sorted(found.defects.items())]
     if found.closed:
         return [*lines, "closed: every window is proven"]

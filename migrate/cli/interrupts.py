@@ -19,7 +19,7 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        print("stopping: finishing what is in flight (again to abort)", file=sys.stderr, flush=True)
+        sys.stderr.write("stopping: finishing what is in flight (again to abort)\n")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Annotated
 
 import typer
@@ -49,7 +50,7 @@ def reconcile(
 DUE = frozenset({"UPLOADED", "VERIFIED", "QUARANTINED", "CHANGED"})
 
 
-def _told(held: Iterator[tuple[str, set[str]]], bars: Bars) -> Iterator[tuple[str, set[str]]]:
+def _told(held: Iterator[tuple[str, AbstractSet[str]]], bars: Bars) -> Iterator[tuple[str, AbstractSet[str]]]:
     for study, uids in held:
         bars.step("asked")
         yield study, uids

@@ -32,7 +32,7 @@ def status(
         found = standing(session.folder(), session.config())
         session.result(found)
         if watch:
-            typer.clear()
+            typer.echo("\x1b[2J\x1b[H", nl=False)
         for line in _lines(found):
             session.tell(line)
         if not watch:

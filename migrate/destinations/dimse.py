@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from migrate.destinations.compare import Expectation
 from migrate.destinations.sending import Damaged, Proof, dataset_offset
@@ -202,13 +202,13 @@ class DimseDestination:
         inbox.touch()
         if self._method in {"auto", "c-get"} and len(ask.pairs) <= fetch.MOST_CONTEXTS:
             try:
-                fetch.get(self.endpoint, ask, self.door.reading, abandon, Association)
+                fetch.get(fetch.Giver(self.endpoint, Association, abandon), ask, self.door.reading)
                 return 0.0
             except PeerRefused:
                 if self._method == "c-get" or not self.door.receiving:
                     raise
                 self._method = "c-move"
-        fetch.move(self.endpoint, ask, self.door.ae_title, abandon, Association)
+        fetch.move(fetch.Giver(self.endpoint, Association, abandon), ask, self.door.ae_title)
         return QUIET_S
 
     def _listed(self, study_instance_uid: str, wanted: Expectation, checked: list[Checked]) -> tuple[Checked, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,7 @@ AHEAD = 4
 
 def ask_destination(
     run_folder: Path, config: Config, studies: Iterable[str]
-) -> tuple[Iterator[tuple[str, Set[str]]], Callable[[str], Set[str]]]:
+) -> tuple[Iterator[tuple[str, AbstractSet[str]]], Callable[[str], AbstractSet[str]]]:
     """(study, SOP Instance UIDs held) in the order given, and a function that asks again about one.
 
     Raises (from the iterator):
@@ -27,11 +28,13 @@ def ask_destination(
     return _ahead(destination, studies, config.limits.destination_associations), _again(destination)
 
 
-def _again(destination: Destination) -> Callable[[str], Set[str]]:
+def _again(destination: Destination) -> Callable[[str], AbstractSet[str]]:
     return lambda study: destination.holds(study, ())
 
 
-def _ahead(destination: Destination, studies: Iterable[str], associations: int) -> Iterator[tuple[str, Set[str]]]:
+def _ahead(
+    destination: Destination, studies: Iterable[str], associations: int
+) -> Iterator[tuple[str, AbstractSet[str]]]:
     waiting: collections.deque[tuple[str, Future[set[str]]]] = collections.deque()
     with ThreadPoolExecutor(associations) as pool:
         try:

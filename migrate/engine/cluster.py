@@ -12,7 +12,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import dask
 from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
@@ -106,7 +106,7 @@ class Cluster:
             self.close()
             raise
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         """The cluster itself."""
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,4 +57,4 @@ def eta(run_folder: Path) -> dict[str, str] | None:
 def _gaps(events: list[dict[str, Any]]) -> list[float]:
     """Seconds between neighbours, newest first."""
     times = [datetime.fromisoformat(event["at"]) for event in events]
-    return [(later - earlier).total_seconds() for later, earlier in zip(times, times[1:], strict=False)]
+    return [(later - earlier).total_seconds() for later, earlier in itertools.pairwise(times)]

@@ -20,7 +20,7 @@ LONGEST_WAIT_S = 600.0
 
 def backoff_s(attempt: int, base_s: float) -> float:
     """Seconds until the next attempt: doubling, capped, with jitter so that studies do not march in step."""
-    return float(min(base_s * 2.0**attempt, LONGEST_WAIT_S)) * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
+    return float(min(base_s * 2.0 ** min(attempt, 32), LONGEST_WAIT_S)) * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
 
 
 def event_of(done: Done, attempts: int, limit: int, retry_at: float) -> Event:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Self
 
 from migrate.errors import MigrateError
 
@@ -43,7 +44,7 @@ class Throttle:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="throttle", daemon=True)
 
-    def __enter__(self) -> Throttle:
+    def __enter__(self) -> Self:
         """Start probing."""
         self._thread.start()
         return self

@@ -12,6 +12,10 @@ from migrate.journal import events as e
 from migrate.journal import sql
 from migrate.model import Checked, Defect, Evidence, Level, Outcome
 
+EVIDENCE = (
+    *("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid"),
+    *("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "received_at", "attempt"),
+)
 Effect = Callable[[sqlite3.Connection, Any, str], None]
 
 
@@ -28,12 +32,7 @@ def _excluded(db: sqlite3.Connection, event: e.Excluded, _at: str) -> None:
 
 
 def _add_evidence(db: sqlite3.Connection, evidence: Iterable[Evidence]) -> None:
-    rows = (
-        (v.study_instance_uid, v.series_instance_uid, v.sop_instance_uid, v.sop_class_uid, v.transfer_syntax_uid)
-        + (v.size_bytes, v.wire_xxh3, v.bulk_xxh3, v.dataset_xxh3, v.received_at, v.attempt)
-        for v in evidence
-    )
-    db.executemany(sql.ADD_INSTANCE, rows)
+    db.executemany(sql.ADD_INSTANCE, (tuple(getattr(one, name) for name in EVIDENCE) for one in evidence))
 
 
 def _add_defects(db: sqlite3.Connection, study_instance_uid: str, defects: Iterable[Defect], at: str) -> None:
@@ -66,6 +65,9 @@ def _normalized(db: sqlite3.Connection, event: e.Normalized, at: str) -> None:
         row = (item.dataset_xxh3, changes, event.study_instance_uid, item.sop_instance_uid)
         db.execute(sql.SET_PREPARED, row)
     _add_defects(db, event.study_instance_uid, event.defects, at)
+    for flag in event.flags:
+        noted = (event.study_instance_uid, flag.level, flag.uid, flag.exception_class, flag.detail, at)
+        db.execute(sql.NOTE_EXCEPTION, noted)
 
 
 def _upload_started(db: sqlite3.Connection, event: e.UploadStarted, _at: str) -> None:

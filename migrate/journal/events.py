@@ -65,10 +65,14 @@ class Checksummed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Normalized(Event):
-    """What will be sent is fixed: every changed attribute, and the digest after it."""
+    """What will be sent is fixed: every changed attribute, and the digest after it.
+
+    `flags` are noted in the register and hold nothing back.
+    """
 
     prepared: tuple[Prepared, ...]
     defects: tuple[Defect, ...] = ()
+    flags: tuple[Defect, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

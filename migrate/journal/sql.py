@@ -95,6 +95,8 @@ COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum
 ADD_EXCEPTION = """INSERT INTO exceptions (study_instance_uid, level, uid, exception_class, detail, first_seen_at)
   VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (study_instance_uid, uid, exception_class)
   DO UPDATE SET detail = excluded.detail, disposition = 'open'"""
+NOTE_EXCEPTION = """INSERT INTO exceptions (study_instance_uid, level, uid, exception_class, detail, first_seen_at,
+  disposition) VALUES (?, ?, ?, ?, ?, ?, 'noted') ON CONFLICT DO NOTHING"""
 OPEN_EXCEPTIONS = """SELECT exception_class, level, uid, detail FROM exceptions
   WHERE study_instance_uid = ? AND disposition = 'open' ORDER BY uid"""
 DISPOSE = """UPDATE exceptions SET disposition = ?, reason = ?, by = ?, at = ?

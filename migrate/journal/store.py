@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from migrate.dicom.digest import xxh3
 from migrate.errors import FormatTooNew, IllegalEvent, JournalError, JournalLocked
@@ -64,7 +64,7 @@ class Journal:
             os.close(self._lease)
             raise
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         """The journal itself."""
         return self
 
@@ -88,8 +88,7 @@ class Journal:
         """
         try:
             self.db.execute("BEGIN IMMEDIATE")
-            if _meta(self.db, "epoch") != self._epoch:
-                raise JournalLocked("another engine took this journal over", journal=self.path)
+            self._still_ours()
             yield self.db
             self.db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -98,6 +97,10 @@ class Journal:
         except BaseException:
             self._roll_back()
             raise
+
+    def _still_ours(self) -> None:
+        if _meta(self.db, "epoch") != self._epoch:
+            raise JournalLocked("another engine took this journal over", journal=self.path)
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -119,12 +122,12 @@ class Journal:
     def ready(self, state: State, now_s: float, limit: int) -> list[ReadyStudy]:
         """Studies in `state` whose time has come, in the order of the plan."""
         rows = self.db.execute(sql.READY, (state, now_s, limit))
-        return [ReadyStudy(uid, rnd, tries, at, bool(doubt), mod) for uid, rnd, tries, at, doubt, mod in rows]
+        return [_ready(row) for row in rows]
 
     def ready_of(self, study_instance_uids: Iterable[str], state: State, now_s: float) -> list[ReadyStudy]:
         """The same for named studies."""
         rows = [self.db.execute(sql.READY_OF, (uid, state, now_s)).fetchone() for uid in sorted(study_instance_uids)]
-        return [ReadyStudy(*row[:4], bool(row[4]), row[5]) for row in rows if row]
+        return [_ready(row) for row in rows if row]
 
     def waiting(self, states: Sequence[State], now_s: float) -> tuple[int, float | None]:
         """How many studies wait for a retry, and the earliest time (Unix s)."""
@@ -162,6 +165,11 @@ class Journal:
         """The state of each study that the journal knows."""
         found = ((uid, self.db.execute(sql.GET_STUDY, (uid,)).fetchone()) for uid in study_instance_uids)
         return {uid: State(row[0]) for uid, row in found if row}
+
+
+def _ready(row: tuple[str, int, int, float, int, str]) -> ReadyStudy:
+    uid, number, attempts, next_at, doubtful, modified_at = row
+    return ReadyStudy(uid, number, attempts, next_at, bool(doubtful), modified_at)
 
 
 def _append_one(db: sqlite3.Connection, event: Event, chain: str) -> str:

@@ -7,13 +7,10 @@ status: some peers say success before the data comes, some with nothing sent (st
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
-from migrate.dicom.uid import STUDY_ROOT_FIND, VERIFICATION
 from migrate.errors import PeerError, PeerRefused, PeerUnavailable
-from migrate.model import Defect, InstanceRef, Level
+from migrate.model import Defect, Level
 from migrate.peers import Features, FindEnd, Match, Received, StudyWork
 from migrate.staging.doorstep import Doorstep
 from migrate.staging.evidence import evidence_of
@@ -119,10 +116,10 @@ class DimseSource:
         return end
 
     def _move(self, ask: fetch.Ask, abandon: Callable[[], bool]) -> MoveEnd:
-        return fetch.move(self.endpoint, ask, self.door.ae_title, abandon, self.stack)
+        return fetch.move(fetch.Giver(self.endpoint, self.stack, abandon), ask, self.door.ae_title)
 
     def _get(self, ask: fetch.Ask, abandon: Callable[[], bool]) -> MoveEnd:
-        return fetch.get(self.endpoint, ask, self.door.landing, abandon, self.stack)
+        return fetch.get(fetch.Giver(self.endpoint, self.stack, abandon), ask, self.door.landing)
 
     def _other_way(self, ask: fetch.Ask, abandon: Callable[[], bool]) -> MoveEnd:
         """The peer does not know where to move to: C-GET if that is allowed, else say what to register."""

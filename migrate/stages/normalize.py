@@ -11,15 +11,17 @@ from migrate.errors import IllegalDicom
 from migrate.journal.events import Event, Lost, Normalized
 from migrate.model import Defect, Evidence, ExceptionClass, Prepared
 from migrate.peers import StagedStudy
+from migrate.rules.apply import Normalized as Changed
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import edited, edited_header, is_whole, read_staged
+from migrate.stages.staged import StagedObject, edited, edited_header, is_whole, read_staged
 
 
 def normalize(site: Site, study: StagedStudy) -> Event:
     """Work out every change of a study.
 
     Returns:
-        `Normalized`, with a defect for each instance that a rule could not treat; or `Lost`.
+        `Normalized`, with a defect for each instance that a rule could not treat (it is not sent
+        half-normalized) and a flag for what a person should know; or `Lost`.
     """
     lost = tuple(e.sop_instance_uid for e in study.evidence if not is_whole(site.area, e))
     if lost:
@@ -27,17 +29,26 @@ def normalize(site: Site, study: StagedStudy) -> Event:
         return Lost(study_instance_uid=study.study_instance_uid, reason=reason, sop_instance_uids=lost)
     prepared: list[Prepared] = []
     defects: list[Defect] = []
+    flags: list[Defect] = []
     for evidence in study.evidence:
         try:
-            prepared.append(_prepare(site, study, evidence))
+            staged = read_staged(site.area, evidence)
+            result = edited(site, study, staged.header)
+            prepared.append(_prepared(evidence, staged, result))
         except IllegalDicom as error:
             defects.append(defect(ExceptionClass.ILLEGAL_DICOM, evidence.sop_instance_uid, str(error)))
-    return Normalized(study_instance_uid=study.study_instance_uid, prepared=tuple(prepared), defects=tuple(defects))
+        else:
+            defects += result.refused
+            flags += result.flags
+    return Normalized(
+        study_instance_uid=study.study_instance_uid,
+        prepared=tuple(prepared),
+        defects=tuple(defects),
+        flags=tuple(flags),
+    )
 
 
-def _prepare(site: Site, study: StagedStudy, evidence: Evidence) -> Prepared:
-    staged = read_staged(site.area, evidence)
-    result = edited(site, study, staged.header)
+def _prepared(evidence: Evidence, staged: StagedObject, result: Changed) -> Prepared:
     digest = evidence.dataset_xxh3
     if result.edits:
         digest = dataset_digest(edited_header(staged, result.edits))

@@ -76,7 +76,7 @@ def rank(study: Mapping[str, Any], order: Iterable[str]) -> int:
 
 def _part(study: Mapping[str, Any], word: str) -> int:
     digits = "".join(c for c in str(study.get("study_date") or "") if c.isdigit())[:8]
-    day = int(digits) if len(digits) == 8 else None  # noqa: PLR2004 - YYYYMMDD
+    day = int(digits) if len(digits) == 8 else None
     if word == "newest":
         return _DAY if day is None else _DAY - day
     if word == "oldest":

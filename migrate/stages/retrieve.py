@@ -33,9 +33,7 @@ def retrieve(site: Site, work: StudyWork) -> Event:
     defects = [*received.defects, *_collisions(evidence)]
     missing = _missing(work, evidence, defects)
     if missing and not work.settle:
-        return Staged(
-            study_instance_uid=work.study_instance_uid, evidence=received.evidence, missing=len(missing)
-        )
+        return Staged(study_instance_uid=work.study_instance_uid, evidence=received.evidence, missing=len(missing))
     defects += _unlisted(work, evidence) if missing else ()
     said = f"the source ended with {_status(received)} and did not send it"
     defects += [defect(ExceptionClass.MISSING_AT_SOURCE, uid, said) for uid in missing]

@@ -25,7 +25,7 @@ BLOCK_BYTES = 262_144
 LARGEST_META_BYTES = 65_536
 
 
-class Unreadable(Exception):  # noqa: N818 - becomes an event
+class Unreadable(Exception):
     """Staged files that are gone or no longer whole."""
 
     def __init__(self, reason: str, uids: tuple[str, ...]) -> None:
@@ -126,9 +126,7 @@ def sendables(site: Site, study: StagedStudy) -> list[Sendable]:
             lost.append(uid)
             continue
         path = site.area.path_of(evidence.wire_xxh3)
-        items.append(
-            Sendable(evidence=evidence, path=path, segments=segments, dataset_xxh3=prepared[uid].dataset_xxh3)
-        )
+        items.append(Sendable(evidence=evidence, path=path, segments=segments, dataset_xxh3=prepared[uid].dataset_xxh3))
     if lost:
         raise Unreadable(f"{len(lost)} staged files are gone or damaged", tuple(lost))
     return items

@@ -68,7 +68,13 @@ def _defects(outcomes: Iterable[StoreOutcome], *, settle: bool) -> list[Defect]:
     for outcome in outcomes:
         kind = StoreClass.UNKNOWN if outcome.status is None else store_class(outcome.status)
         if outcome.refused_context:
-            defects.append(defect(ExceptionClass[outcome.refused_context], outcome.sop_instance_uid, "no presentation context accepted"))
+            defects.append(
+                defect(
+                    ExceptionClass[outcome.refused_context],
+                    outcome.sop_instance_uid,
+                    "no presentation context accepted",
+                )
+            )
         elif kind in {StoreClass.TRANSIENT, StoreClass.UNKNOWN}:
             open_ends.append(outcome)
         elif kind not in STORED:

@@ -87,9 +87,16 @@ def image_asks(
             yield Ask(level=Level.IMAGE, keys=keys, pairs=known)
 
 
-def move(
-    endpoint: Endpoint, ask: Ask, move_destination: str, abandon: Callable[[], bool], stack: type[Association]
-) -> MoveEnd:
+@dataclass(frozen=True, slots=True)
+class Giver:
+    """The peer that is asked, through which stack, and who may end the wait (asked every second)."""
+
+    endpoint: Endpoint
+    stack: type[Association]
+    abandon: Callable[[], bool]
+
+
+def move(giver: Giver, ask: Ask, move_destination: str) -> MoveEnd:
     """C-MOVE to `move_destination`; how it ended proves nothing (PS3.4 C.4.2.1.5).
 
     Raises:
@@ -97,14 +104,14 @@ def move(
         PeerRefused: No association or no C-MOVE.
     """
     context = Context(STUDY_ROOT_MOVE, _BASIC)
-    with stack.open(endpoint, [context]) as association:
+    with giver.stack.open(giver.endpoint, [context]) as association:
         identifier = encode(ask.level, ask.keys, association.transfer_syntax(STUDY_ROOT_MOVE))
         return association.move(
-            STUDY_ROOT_MOVE, identifier, move_destination, message_id=next_message_id(), abandon=abandon
+            STUDY_ROOT_MOVE, identifier, move_destination, message_id=next_message_id(), abandon=giver.abandon
         )
 
 
-def get(endpoint: Endpoint, ask: Ask, sink: StoreSink, abandon: Callable[[], bool], stack: type[Association]) -> MoveEnd:
+def get(giver: Giver, ask: Ask, sink: StoreSink) -> MoveEnd:
     """C-GET into `sink`.
 
     Raises:
@@ -112,9 +119,9 @@ def get(endpoint: Endpoint, ask: Ask, sink: StoreSink, abandon: Callable[[], boo
         PeerRefused: No association or no C-GET.
     """
     contexts = [Context(STUDY_ROOT_GET, _BASIC), *get_contexts(ask.pairs)]
-    with stack.open(endpoint, contexts) as association:
+    with giver.stack.open(giver.endpoint, contexts) as association:
         identifier = encode(ask.level, ask.keys, association.transfer_syntax(STUDY_ROOT_GET))
-        return association.get(STUDY_ROOT_GET, identifier, sink, abandon=abandon)
+        return association.get(STUDY_ROOT_GET, identifier, sink, abandon=giver.abandon)
 
 
 _BASIC = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")

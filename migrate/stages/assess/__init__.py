@@ -27,7 +27,7 @@ from migrate.wire.stacks import STACKS
 
 __all__ = ["LOCAL_CHECKS", "PROBES", "Assessed", "Assessment", "Check", "announced", "assess"]
 
-LIMITS = Limits(connect_s=10.0, artim_s=20.0)
+LIMITS = Limits(connect_s=10.0, artim_s=20.0, dimse_s=60.0)
 DESTINATION_QUERIES = 5
 
 
@@ -160,6 +160,9 @@ def _saved(scene: Scene, older: ProfileFile) -> ProfileFile:
     budget = scene.finder.budget
     if scene.skipped:
         scene.warn("profile", f"not asked: {', '.join(scene.skipped)}", "correct what failed above, then assess again")
+    if scene.finder.moody:
+        moody = f"{scene.finder.moody} of {budget.asked} queries failed and were answered when asked again"
+        scene.warn("C-FIND", moody, "the crawl asks again by itself; tell its administrator, and use few associations")
     if not scene.learnt:
         return older
     fresh = ProfileFile(side=scene.side, peer=_peer_name(scene.finder.endpoint), assessed_at=now(), learnt=scene.learnt)

@@ -110,9 +110,8 @@ def _refused_names(kinds: Kinds) -> list[str]:
 
 
 def _accepted(scene: Scene, group: Sequence[Kind]) -> set[Kind]:
-    finder = scene.finder
     proposed = [Context(sop_class, (syntax,)) for sop_class, syntax in group]
-    with finder.stack.open(finder.endpoint, proposed) as association:
+    with scene.finder.opened(proposed) as association:
         return set(group) & set(association.accepted)
 
 

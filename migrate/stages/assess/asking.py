@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from migrate.dicom.uid import STUDY_ROOT_FIND
-from migrate.errors import PeerError
+from migrate.errors import PeerError, PeerUnavailable
 from migrate.model import Level
 from migrate.peers import Match
 from migrate.stages.assess.check import Unlearnt
-from migrate.wire.dimse.endpoint import Context, Endpoint
+from migrate.wire.dimse.endpoint import NO_EXTENDED, Context, Endpoint
 from migrate.wire.dimse.identifier import decode, encode, tags_of
 from migrate.wire.dimse.scu import Association
 
@@ -22,9 +23,15 @@ CANCELLED = 0xFE00
 UNSUPPORTED_KEYS = 0xFF01
 FEW = 200
 LONGEST_S = 30.0
+SOON_S = 10.0
+_Opened = TypeVar("_Opened")
 # What a peer may still send after a C-CANCEL before the association is aborted.
 DRAINED_ANSWERS = 5_000
 DRAINED_S = 15.0
+# A transient reject may come because the association before is still being taken down.
+TRANSIENT = 2
+REOPENED = 3
+REOPENED_AFTER_S = 0.5
 
 
 class Budget:
@@ -90,10 +97,23 @@ class _Enough(Exception):
     """The peer does not heed C-CANCEL."""
 
 
-class Finder:
-    """Asks one peer, on one association for each model. For one thread.
+def patiently(attempt: Callable[[], _Opened]) -> _Opened:
+    """Try again while a peer rejects for the moment (PS3.8 9.3.4). Raises what the last attempt raised."""
+    for _ in range(REOPENED):
+        try:
+            return attempt()
+        except PeerUnavailable as error:
+            if error.facts.get("result") != TRANSIENT:
+                raise
+            time.sleep(REOPENED_AFTER_S)
+    return attempt()
 
-    `small_s` has the seconds of every question with at most ten answers.
+
+class Finder:
+    """Asks one peer, on one association at a time. For one thread.
+
+    `small_s` has the seconds of every question with at most ten answers; `moody` counts the
+    questions that failed and were answered when asked again.
     """
 
     def __init__(self, endpoint: Endpoint, stack: type[Association], budget: Budget) -> None:
@@ -101,9 +121,27 @@ class Finder:
         self.stack = stack
         self.budget = budget
         self.small_s: list[float] = []
+        self.moody = 0
         self._open: dict[tuple[str, bytes], Association] = {}
 
     def ask(self, question: Question) -> Answer:
+        """One C-FIND; asked again when it ends with an error and no answer, or breaks off soon.
+
+        Raises as `ask_once`.
+        """
+        began = time.monotonic()
+        try:
+            answer = self.ask_once(question)
+            if answer.complete or answer.cancelled or answer.received:
+                return answer
+        except PeerUnavailable:
+            if time.monotonic() - began > SOON_S:
+                raise
+        again = self.ask_once(question)
+        self.moody += again.complete
+        return again
+
+    def ask_once(self, question: Question) -> Answer:
         """One C-FIND (PS3.4 C.4.1).
 
         Raises:
@@ -135,10 +173,20 @@ class Finder:
         name = (question.model_uid, question.extended)
         association = self._open.get(name)
         if association is None or not association.is_open:
+            self.close()  # some peers allow two associations, or one
             extended = {question.model_uid: question.extended} if question.extended else {}
-            association = self.stack.open(self.endpoint, [Context(question.model_uid, BASIC)], extended)
+            association = self.opened([Context(question.model_uid, BASIC)], extended)
             self._open[name] = association
         return association
+
+    def opened(self, contexts: Sequence[Context], extended: Mapping[str, bytes] = NO_EXTENDED) -> Association:
+        """A new association; a transient reject (PS3.8 9.3.4) is waited out. The caller ends it.
+
+        Raises:
+            PeerUnavailable: No connection, or still no association.
+            PeerRefused: A permanent reject.
+        """
+        return patiently(lambda: self.stack.open(self.endpoint, contexts, extended))
 
     def close(self) -> None:
         """Release what is open; may be called twice."""

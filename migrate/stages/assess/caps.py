@@ -13,14 +13,14 @@ from datetime import date, timedelta
 
 from migrate.model import Level
 from migrate.stages.assess.asking import Answer, Question
-from migrate.stages.assess.sampling import ask_span
+from migrate.stages.assess.sampling import EARLIEST, ask_span
 from migrate.stages.assess.scene import Scene, Span
 
 NEAR = 0.05
 MOST_HALVINGS = 6
 MOST_LISTS = 8
 LONGEST_LIST_BYTES = 60_000  # a UI value in explicit VR ends at 65,534 bytes
-EARLIEST, LATEST = date(1850, 1, 1), date(2200, 12, 31)
+LATEST = date(2200, 12, 31)
 
 
 def cap(scene: Scene) -> None:
@@ -28,7 +28,8 @@ def cap(scene: Scene) -> None:
     span, answer = scene.sample.spans[-1]
     scene.learn("complete_answers", _largest(scene), "the largest answer that came whole")
     if answer.cancelled:
-        _none(scene, answer.received - 1, f"C-CANCEL after {answer.received:,} answers for {span}")
+        count = min(answer.received - 1, scene.assessment.answers)
+        _none(scene, count, f"{span} was cancelled after so many")
     elif answer.status == 0:
         _silent(scene, span, answer)
     elif answer.received:
@@ -121,12 +122,12 @@ def _refused(scene: Scene, answer: Answer) -> None:
     bounds = _bounds(scene)
     known = _halve(scene, bounds)
     _by_lists(scene, bounds, known)
-    at_most = f", not {bounds.high:,}" if bounds.high is not None else ""
-    how = f"{bounds.low:,} answers came{at_most}: then {signal} and none"
+    beyond = "more" if bounds.high is None else f"{bounds.high:,}"
+    how = f"{bounds.low:,} answers came, {beyond} did not: {signal} and nothing"
     scene.learn("result_cap", bounds.low or None, how)
     scene.learn("cap_signal", signal, how)
     scene.learn("complete_answers", bounds.low, how)
-    scene.ok("result cap", f"{bounds.low:,} answers or a few more, then {signal} and no answer at all ({how})")
+    scene.ok("result cap", how)
 
 
 def _bounds(scene: Scene) -> _Bounds:

@@ -29,7 +29,7 @@ def echo(scene: Scene) -> None:
     """C-ECHO five times on one association: does the peer know us, how quickly does it answer."""
     seconds = []
     endpoint = scene.finder.endpoint
-    with scene.finder.stack.open(endpoint, [Context(uid.VERIFICATION, BASIC)]) as association:
+    with scene.finder.opened([Context(uid.VERIFICATION, BASIC)]) as association:
         for _ in range(ECHOES):
             began = time.monotonic()
             status = association.echo()
@@ -47,7 +47,7 @@ def services(scene: Scene) -> None:
     finder = scene.finder
     contexts = [Context(model_uid, BASIC) for model_uid in MODELS.values()]
     extended = {uid.STUDY_ROOT_FIND: EVERYTHING_EXTENDED}
-    with finder.stack.open(finder.endpoint, contexts, extended) as association:
+    with finder.opened(contexts, extended) as association:
         accepted = {abstract for abstract, _ in association.accepted}
         granted = association.extended.get(uid.STUDY_ROOT_FIND)
     offered = [name for name, model_uid in MODELS.items() if model_uid in accepted]

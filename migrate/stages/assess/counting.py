@@ -14,6 +14,7 @@ from migrate.stages.assess.scene import InstanceSeen, Scene
 CANDIDATES = 8
 STUDIES = 3
 MOST_SERIES = 3
+SHOWN = 6
 INSTANCES, SERIES = "NumberOfStudyRelatedInstances", "NumberOfStudyRelatedSeries"
 # PS3.4 C.6.2.1: optional, so they may come back empty or not at all; the crawl asks for them.
 OPTIONAL_KEYS = {
@@ -52,13 +53,17 @@ def optional_keys(scene: Scene) -> None:
     if not counted:
         raise Unlearnt("none of the studies seen is returned when it is asked for by its UID", "ask the vendor")
     scene.learn("optional_keys", dict(sorted(keys.items())), f"asked for {len(counted)} studies and what is below")
-    absent = [name for name, how in keys.items() if how == "absent"]
-    filled = sum(how == "filled" for how in keys.values())
-    fact = f"{filled} of {len(keys)} come back filled"
-    scene.ok("optional keys", f"{fact}; absent: {', '.join(sorted(absent))}" if absent else fact)
+    _say_keys(scene, keys)
     _judge(scene, counted)
     if scene.sample.instance is None:
         raise Unlearnt("no instance was listed below the studies asked for", "ask the vendor about IMAGE level queries")
+
+
+def _say_keys(scene: Scene, keys: dict[str, str]) -> None:
+    absent = sorted(name for name, how in keys.items() if how == "absent")
+    fact = f"{sum(how == 'filled' for how in keys.values())} of {len(keys)} come back filled"
+    more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+    scene.ok("optional keys", f"{fact}; absent: {', '.join(absent[:SHOWN])}{more}" if absent else fact)
 
 
 # ---- studies

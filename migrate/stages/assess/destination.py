@@ -8,6 +8,7 @@ from migrate.dicom.status import MOVE_DESTINATION_UNKNOWN
 from migrate.errors import ConfigError, PeerError, PeerRefused
 from migrate.model import Level
 from migrate.stages.assess.asking import Question
+from migrate.stages.assess.fetching import NOTHING_S, until
 from migrate.stages.assess.scene import Scene
 from migrate.wire import fetch
 
@@ -50,7 +51,7 @@ def _knows_us(scene: Scene) -> tuple[bool | None, str]:
     title = scene.config.receiver.ae_titles[0]
     ask = fetch.study_ask(f"2.25.{uuid.uuid4().int}")
     try:
-        end = fetch.move(scene.finder.endpoint, ask, title, lambda: False, scene.finder.stack)
+        end = fetch.move(fetch.Giver(scene.finder.endpoint, scene.finder.stack, until(NOTHING_S)), ask, title)
     except PeerError as error:
         return None, f"C-MOVE to {title} of a study that does not exist: {error.fact}"
     how = f"C-MOVE to {title} of a study that does not exist: {end.status:04X}"

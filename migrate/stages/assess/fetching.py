@@ -7,6 +7,7 @@ for, so that a source that calls itself by another name is told apart from one t
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from migrate.dicom.status import MOVE_DESTINATION_UNKNOWN
 from migrate.errors import ConfigError, LocalError, MigrateError, PeerError, PeerRefused, PeerUnavailable
 from migrate.model import InstanceRef
 from migrate.stages.assess import check
+from migrate.stages.assess.asking import patiently
 from migrate.stages.assess.check import Check, Unlearnt
 from migrate.stages.assess.scene import InstanceSeen, Scene
 from migrate.staging.intake import Arrival, Inbox, Incoming, ReadingObject, ReadingSink, Registry
@@ -25,6 +27,7 @@ from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.tls import server_context
 
 LONGEST_SILENCE_S = 120.0
+NOTHING_S = 60.0
 # Where the source does not say what class its instance is of.
 LIKELY_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT
@@ -86,7 +89,10 @@ def c_get(scene: Scene) -> None:
     registry = Registry()
     with _Waiting(registry, instance, scene, tried) as inbox:
         sink = NotingSink(registry, tried.callers)
-        tried.end = fetch.get(scene.finder.endpoint, _ask(instance), sink, _abandon(scene, inbox), scene.finder.stack)
+        endpoint, abandon = scene.finder.endpoint, _abandon(scene, inbox)
+        tried.end = patiently(
+            lambda: fetch.get(fetch.Giver(endpoint, scene.finder.stack, abandon), _ask(instance), sink)
+        )
     _say_c_get(scene, tried)
 
 
@@ -136,9 +142,8 @@ def _move(scene: Scene, instance: InstanceSeen, index: int) -> Tried:
             Receiver(options, NotingSink(registry, tried.callers)),
             _Waiting(registry, instance, scene, tried) as inbox,
         ):
-            tried.end = fetch.move(
-                _calling(scene, tried.title), _ask(instance), tried.title, _abandon(scene, inbox), scene.finder.stack
-            )
+            giver = fetch.Giver(_calling(scene, tried.title), scene.finder.stack, _abandon(scene, inbox))
+            tried.end = fetch.move(giver, _ask(instance), tried.title)
     except LocalError as error:
         tried.error = error
     return tried
@@ -222,7 +227,8 @@ def _move_nothing(scene: Scene, like: Tried) -> Tried:
     ask = fetch.study_ask(f"2.25.{uuid.uuid4().int}")
     endpoint = _calling(scene, like.title)
     try:
-        tried.end = fetch.move(endpoint, ask, like.title, lambda: False, scene.finder.stack)
+        abandon, stack = until(NOTHING_S), scene.finder.stack
+        tried.end = patiently(lambda: fetch.move(fetch.Giver(endpoint, stack, abandon), ask, like.title))
     except PeerError as error:
         tried.error = error
     return tried
@@ -268,6 +274,7 @@ def _syntax_of(arrival: Arrival) -> str:
 def _instance(scene: Scene) -> InstanceSeen:
     if scene.sample.instance is None:
         raise Unlearnt("no instance was seen that could be fetched", "see the line about C-FIND")
+    scene.finder.close()  # some peers allow one association
     return scene.sample.instance
 
 
@@ -295,6 +302,12 @@ def _abandon(scene: Scene, inbox: Inbox) -> Callable[[], bool]:
     longest_s = min(scene.config.source.idle_timeout_s, LONGEST_SILENCE_S)
     inbox.touch()
     return lambda: inbox.idle_s() > longest_s
+
+
+def until(seconds: float) -> Callable[[], bool]:
+    """Says whether so many seconds have passed since now."""
+    deadline = time.monotonic() + seconds
+    return lambda: time.monotonic() > deadline
 
 
 def _allowed(scene: Scene) -> set[str]:

@@ -159,9 +159,9 @@ def _stale_rules(name: str, system: ZoneInfo) -> str:
     year = datetime.now(UTC).year + _YEARS_AHEAD
     for month in (1, 7):
         moment = datetime(year, month, 1, tzinfo=UTC)
-        theirs, ours = moment.astimezone(system).utcoffset(), moment.astimezone(packaged).utcoffset()
+        theirs, ours = f"{moment.astimezone(system):%z}", f"{moment.astimezone(packaged):%z}"
         if theirs != ours:
-            return f"the system's time zone table is old (on {moment:%Y-%m-%d} it says {theirs}, newer ones {ours})"
+            return f"the system's time zone table is old: it has {theirs} on {moment:%Y-%m-%d}, newer ones {ours}"
     return ""
 
 

@@ -38,6 +38,7 @@ def latency(scene: Scene) -> None:
 def associations(scene: Scene) -> None:
     """1, 2, 4, … associations up to twice the configured limit, each asking the same small question."""
     limit = scene.config.limits.source_associations
+    scene.finder.close()
     baseline = _level(scene, 1)
     good, stop = 1, f"tried up to {2 * limit}, twice limits.source_associations"
     for count in _counts(2 * limit):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from migrate.errors import PeerUnavailable
 from migrate.model import Level
 from migrate.peers import Match
 from migrate.stages.assess.asking import Answer, Question
@@ -14,6 +13,8 @@ from migrate.stages.assess.scene import Scene, Span, StudySeen
 
 SPANS_DAYS = (31, 366, 5 * 366, 20 * 366)
 MOST_STUDIES = 12_000
+MOST_HALVINGS = 10
+EARLIEST = date(1850, 1, 1)
 # Identity is asked for because the crawl asks for it: only whether it can be decoded is kept.
 KEYS = ("StudyInstanceUID", "StudyDate", "StudyTime", "PatientID", "AccessionNumber", "PatientName")
 DEFAULT_CHARACTER_SET = "none (ASCII)"
@@ -28,34 +29,43 @@ def see_studies(scene: Scene) -> None:
         _note(scene, span, answer)
         if not answer.complete:
             break
+    if not scene.sample.studies and len(scene.sample.spans) > 1:
+        _look_closer(scene)
     sample = scene.sample
     if not sample.studies:
         last = sample.spans[-1][1]
         fact = f"no study was returned (last status {last.status or 0:04X})"
         raise Unlearnt(fact, f"ask its administrator what {scene.finder.endpoint.calling_ae_title} may see")
     _character_sets(scene)
-    if sample.moody:
-        fact = f"{sample.moody} of {len(sample.spans)} queries failed and worked when asked again"
-        scene.warn("C-FIND", fact, "the crawl asks again by itself; tell its administrator, and use few associations")
     scene.ok("C-FIND", f"{len(sample.studies):,} studies seen in {len(sample.spans)} queries")
 
 
-def ask_span(scene: Scene, span: Span) -> Answer:
-    """One span of days; asked again when the first answer is an error or breaks off.
+def _look_closer(scene: Scene) -> None:
+    """The first span with studies was refused: halve it until some come; the narrowest refusal stays last."""
+    spans = scene.sample.spans
+    (empty, _), (span, answer) = spans[-2:]
+    if not answer.status or empty.first is None:
+        return
+    low, high = empty.first, span.first or EARLIEST
+    for _ in range(MOST_HALVINGS):
+        middle = high + (low - high) // 2
+        closer = Span(middle, empty.last)
+        answer = ask_span(scene, closer)
+        if not answer.complete:
+            high, spans[-1] = middle, (closer, answer)
+            continue
+        refusal = spans.pop()
+        _note(scene, closer, answer)
+        spans.append(refusal)
+        if answer.received:
+            return
+        low = middle
 
-    Raises as `Finder.ask`.
-    """
+
+def ask_span(scene: Scene, span: Span) -> Answer:
+    """One span of days. Raises as `Finder.ask`."""
     keys = {**dict.fromkeys((*KEYS, "SpecificCharacterSet"), ""), **span.keys}
-    question = Question(level=Level.STUDY, keys=keys, most=scene.assessment.answers)
-    try:
-        answer = scene.finder.ask(question)
-        if answer.complete or answer.cancelled or answer.received:
-            return answer
-    except PeerUnavailable:
-        pass
-    again = scene.finder.ask(question)
-    scene.sample.moody += again.complete
-    return again
+    return scene.finder.ask(Question(level=Level.STUDY, keys=keys, most=scene.assessment.answers))
 
 
 def zone(scene: Scene) -> ZoneInfo:

@@ -83,7 +83,6 @@ class Sample:
     studies: dict[str, StudySeen] = field(default_factory=dict)
     character_sets: dict[str, int] = field(default_factory=dict)
     undecodable: int = 0
-    moody: int = 0
     instance: InstanceSeen | None = None
 
 

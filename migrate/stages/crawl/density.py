@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 _DAY = timedelta(days=1)
+_MOST_DAYS = 400
 _FILL = 0.96
 _WEIGHT = 0.15
 _SPREAD = 1.2
@@ -22,10 +23,13 @@ class DayRates:
 
     def observe(self, first: date, last: date, days: Mapping[date, int]) -> None:
         """A closed window of days and how many studies each of them holds."""
-        day = first
-        for _ in range(min((last - first).days + 1, 400)):
+        length = (last - first).days + 1
+        if length > _MOST_DAYS:
+            return
+        # An empty stretch says no more than its last week.
+        for offset in range(0 if days else max(0, length - 7), length):
+            day = first + offset * _DAY
             self._observe_day(day.weekday(), days.get(day, 0))
-            day += _DAY
 
     def _observe_day(self, weekday: int, count: int) -> None:
         mean = self._mean[weekday]

@@ -8,7 +8,7 @@ from migrate.stages.crawl.answers import Seen
 from migrate.stages.crawl.close import Caps
 from migrate.stages.crawl.density import DayRates, HourProfile
 from migrate.stages.crawl.prefixes import Prefixes
-from migrate.stages.crawl.windows import DATE, Window
+from migrate.stages.crawl.windows import ALPHABET, DATE, Window
 
 # Modalities of PS3.3 C.7.3.1.1.1 that archives hold, retired ones included.
 MODALITIES = tuple(
@@ -24,6 +24,7 @@ class Knowledge:
 
     Args:
         caps: The peer's result cap.
+        alphabet: Letters that are asked for whether they were seen or not.
         question_mark: The peer honours `?` inside a text key; None when not tried.
         placed: (axis, place) for which every letter not seen there was asked for by itself.
         junk: Answers without a UID come in windows without any study: cutting does not help.
@@ -31,6 +32,7 @@ class Knowledge:
     """
 
     caps: Caps
+    alphabet: str = ALPHABET
     rates: DayRates = field(default_factory=DayRates)
     hours: HourProfile = field(default_factory=HourProfile)
     prefixes: dict[str, Prefixes] = field(

@@ -27,6 +27,7 @@ class Node:
         suspect: The count must be proven by the pieces.
         below: Studies that closed pieces returned, repeats included.
         ignored: A piece showed that the peer does not honour the key by which it was cut.
+        way: How its present pieces were cut.
         modal: Every study of its own answer came with its modalities.
     """
 
@@ -52,6 +53,7 @@ class Node:
     below: int = 0
     ignored: bool = False
     modal: bool = False
+    way: str = ""
 
     @property
     def closed(self) -> bool:

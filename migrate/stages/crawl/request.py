@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from migrate.manifest.place import Manifests
 from migrate.model import Level
 from migrate.peers import FindEnd, Match
+from migrate.stages.crawl.windows import ALPHABET
 
 
 class Finder(Protocol):
@@ -67,6 +68,7 @@ class CrawlRequest:
         flush_s: Seconds after which it is made durable.
         recheck_share: Share of the closed windows that is asked again at the end.
         small_archive: Up to so many answers a third axis costs nothing worth saving.
+        alphabet: Letters that a text key is asked for at each place, besides those that were seen.
         progress: Told where the crawl stands, about once per window.
         stopping: Says that somebody asked to stop.
         pause: Waits so many seconds before the same query is asked again.
@@ -91,6 +93,7 @@ class CrawlRequest:
     flush_s: float = 20.0
     recheck_share: float = 0.02
     small_archive: int = 10_000
+    alphabet: str = ALPHABET
     progress: Callable[[Progress], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
     pause: Callable[[float], None] = time.sleep

@@ -12,7 +12,6 @@ from datetime import date
 from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node
 from migrate.stages.crawl.windows import (
-    ALPHABET,
     DATE,
     LAST_MINUTE,
     MODALITY_KEYWORD,
@@ -110,7 +109,7 @@ def _by_prefix(window: Window, keyword: str, known: Knowledge) -> list[Piece]:
     prefix, prefixes = prefix_of(window, keyword), known.prefixes[keyword]
     place = len(prefix)
     seen, room = prefixes.letters_at(place), known.caps.room() or 1
-    unseen = [letter for letter in ALPHABET if letter not in seen]
+    unseen = [letter for letter in known.alphabet if letter not in seen]
     found: list[Piece] = []
     if _many_nodes(window, keyword, known):
         if (window.axis, place) not in known.placed:

@@ -15,7 +15,7 @@ from migrate.stages.crawl.answers import Seen
 from migrate.stages.crawl.close import CANCEL, SUCCESS, Verdict, judge
 from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node
-from migrate.stages.crawl.strategy import Piece, cut, pieces, ways
+from migrate.stages.crawl.strategy import TIME, Piece, cut, pieces, ways
 from migrate.stages.crawl.windows import DATE, Window
 
 _MOST_ENDLESS = 3
@@ -180,6 +180,7 @@ class Sweep:
         while node.strategy < len(found):
             way = found[node.strategy]
             node.strategy += 1
+            node.way = way
             made = pieces(node, way, self.known, self._span)
             if made:
                 node.state = "split"
@@ -264,8 +265,13 @@ class Sweep:
         return not all(node.missing.values())
 
     def _more_ways(self, node: Node) -> bool:
-        """Whether the window without any key, not known to be cut, is to be proven by another key too."""
-        if node is not self._universal or not node.suspect or node.strategy >= len(ways(node)):
+        """Whether pieces by one text key are not proof enough.
+
+        Studies without a value of that key are in none of the pieces. Where such studies exist, or
+        the archive is small, the window is cut by the next key as well.
+        """
+        by_text = not node.window.extra and node.window.days <= 1 and node.way not in ("", TIME)
+        if not by_text or node.strategy >= len(ways(node)) or (node.suspect and node is not self._universal):
             return False
         return self.known.studies <= self.small_archive or self.known.prefixes["PatientID"].empty > 0
 

@@ -52,7 +52,7 @@ class Sweeping:
     def __init__(self, request: CrawlRequest, crawl_id: str) -> None:
         self._request, self._crawl_id = request, crawl_id
         lock = threading.RLock()
-        known = Knowledge(caps=Caps(known=request.result_cap))
+        known = Knowledge(caps=Caps(known=request.result_cap), alphabet=request.alphabet)
         self._sweep = Sweep(known, (request.first, request.last), request.clock)
         self._sweep.small_archive = request.small_archive
         self._recorder = CrawlRecorder(request, crawl_id, self._sweep, lock)
