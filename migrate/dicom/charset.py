@@ -145,7 +145,7 @@ def _extended(part: str, terms: Sequence[str]) -> bytes:
     failure: UnicodeEncodeError | None = None
     for position, codec in enumerate(codec_of(term) for term in terms):
         try:
-            encoded = _single_bytes(part) if codec == "shift_jis" else part.encode(codec)
+            encoded = _in_codec(part, codec)
         except UnicodeEncodeError as error:
             failure = failure or error
             continue
@@ -155,9 +155,9 @@ def _extended(part: str, terms: Sequence[str]) -> bytes:
     raise failure
 
 
-def _single_bytes(part: str) -> bytes:
-    """JIS X 0201, the part of Shift JIS that ISO_IR 13 is."""
-    encoded = part.encode("shift_jis")
-    if len(encoded) != len(part):
-        raise UnicodeEncodeError("shift_jis", part, 0, 1, "not in JIS X 0201")
+def _in_codec(part: str, codec: str) -> bytes:
+    """Encode in one set, without what Python's codec has beyond it: kanji in ISO_IR 13, ESC ( J in ISO_IR 87."""
+    encoded = part.encode(codec)
+    if (codec == "shift_jis" and len(encoded) != len(part)) or b"\x1b(J" in encoded:
+        raise UnicodeEncodeError(codec, part, 0, len(part), "not in the character set")
     return encoded

@@ -59,8 +59,8 @@ def test_the_uids_are_those_of_the_index(objects: list[CorpusObject]) -> None:
     for each in objects:
         header = digested_file(each.path).header
         row = each.row
-        if row["file"].endswith("no_preamble_dicm_in_data"):
-            continue  # the index reads it from behind the accidental prefix
+        if row["readable"] == "no" or row["file"].endswith("no_preamble_dicm_in_data"):
+            continue  # not by those who made the index, or from behind a prefix that is there by accident
         assert (header.study_instance_uid, header.series_instance_uid, header.sop_instance_uid) == (
             row["study_uid"],
             row["series_uid"],

@@ -261,8 +261,13 @@ def described(text: str, term: str) -> Dataset:
     st.text(st.characters(codec="iso2022_jp", exclude_categories=["Cc"]), max_size=20),
     st.sampled_from([("", "ISO 2022 IR 87"), ("ISO_IR 192",), ("GB18030",)]),
 )
-def test_what_is_encoded_can_be_decoded(text: str, terms: tuple[str, ...]) -> None:
-    assert charset.decode(charset.encode(text, terms), terms) == text
+def test_what_can_be_encoded_can_be_decoded(text: str, terms: tuple[str, ...]) -> None:
+    try:
+        encoded = charset.encode(text, terms)
+    except UnicodeEncodeError:
+        assert terms != ("ISO_IR 192",)
+        return
+    assert charset.decode(encoded, terms) == text
 
 
 @given(st.from_regex(r"[0-2](\.(0|[1-9][0-9]{0,5})){1,8}", fullmatch=True))
