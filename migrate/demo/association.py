@@ -7,6 +7,7 @@ socket, and nothing of an identifier in any log.
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ _config.LOG_HANDLER_LEVEL = "none"
 _config.LOG_REQUEST_IDENTIFIERS = False
 _config.LOG_RESPONSE_IDENTIFIERS = False
 
+_LOG = logging.getLogger(__name__)
 SOCKET_TIMEOUT_S = 30.0
 MAXIMUM_PDU_BYTES = 256 * 1024
 #: The longest PDU that is read; an A-ASSOCIATE-RQ with 128 contexts is far shorter.
@@ -94,7 +96,8 @@ class PeerAssociation(Association):
             service(Call(self.core, self, msg, context))
         except AssociationLost:
             pass
-        except Exception:  # noqa: BLE001 - a broken request ends its association, never the peer
+        except Exception as error:  # noqa: BLE001 - a broken request ends its association, never the peer
+            _LOG.warning("a %s ended its association (%s)", type(msg).__name__, type(error).__name__)
             self.abort()
         self._is_paused = False
 

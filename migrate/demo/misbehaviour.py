@@ -66,7 +66,11 @@ class FindMisbehaviours:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MoveMisbehaviours:
-    """Sins of C-MOVE and C-GET."""
+    """Sins of C-MOVE and C-GET.
+
+    `offline` names studies whose every sub-operation fails; `new_uids_every` sends an object under a
+    SOP Instance UID that it never had, another one each time.
+    """
 
     success_nothing_sent: bool = False
     success_nothing_sent_for: tuple[str, ...] = ()
@@ -77,6 +81,8 @@ class MoveMisbehaviours:
     unasked_objects: int = 0
     truncate_every: int = 0
     flip_bit_every: int = 0
+    new_uids_every: int = 0
+    offline: tuple[str, ...] = ()
     stop_at_first_failure: bool = False
     abort_after_objects: int | None = None
     refuse_get: bool = False

@@ -133,8 +133,10 @@ def _to_send(call: Call, objects: list[StoredObject]) -> Iterator[Outgoing]:
     yield from map(Outgoing, _strangers(call, objects))
     for stored in objects:
         number = counters.next("moved")
-        if not _is_lost(call, stored, number):
-            yield Outgoing(stored, _spoilt(call, stored, number))
+        if stored.study_instance_uid in orders.offline:
+            yield Outgoing(stored, withheld=True)
+        elif not _is_lost(call, stored, number):
+            yield _spoilt(call, stored, number)
         elif not orders.fail_silently:
             yield Outgoing(stored, withheld=True)
 
@@ -148,19 +150,32 @@ def _strangers(call: Call, objects: list[StoredObject]) -> list[StoredObject]:
 
 def _is_lost(call: Call, stored: StoredObject, number: int) -> bool:
     orders = call.core.orders.move
-    if not orders.lose_every or number % orders.lose_every:
+    if not _is_nth(number, orders.lose_every):
         return False
     return not orders.lose_only_first_time or call.core.counters.first_time("lost", stored.sop_instance_uid)
 
 
-def _spoilt(call: Call, stored: StoredObject, number: int) -> bytes | None:
+def _spoilt(call: Call, stored: StoredObject, number: int) -> Outgoing:
     orders = call.core.orders.move
-    truncates = orders.truncate_every and number % orders.truncate_every == 0
-    flips = orders.flip_bit_every and number % orders.flip_bit_every == 0
-    if not truncates and not flips:
-        return None
-    dataset = stored.dataset_bytes()
-    return dataset[: len(dataset) * 3 // 4] if truncates else flipped(dataset)
+    if _is_nth(number, orders.truncate_every):
+        dataset = stored.dataset_bytes()
+        return Outgoing(stored, dataset[: len(dataset) * 3 // 4])
+    if _is_nth(number, orders.flip_bit_every):
+        return Outgoing(stored, flipped(stored.dataset_bytes()))
+    if _is_nth(number, orders.new_uids_every):
+        return _renamed(stored, call.core.counters.next("renamed"))
+    return Outgoing(stored)
+
+
+def _is_nth(number: int, every: int) -> bool:
+    return bool(every) and number % every == 0
+
+
+def _renamed(stored: StoredObject, number: int) -> Outgoing:
+    """The object under a new UID of the same length, so that every other byte stays (not deflated)."""
+    old = stored.sop_instance_uid
+    new = f"2.25.{10 ** max(0, len(old) - 6) + number}"
+    return Outgoing(stored, stored.dataset_bytes().replace(old.encode(), new.encode()), uid_instead=new)
 
 
 def flipped(dataset: bytes) -> bytes:

@@ -50,6 +50,14 @@ def started_peer(options: PeerOptions) -> Iterator[PeerProcess]:
             _stop(process)
 
 
+def read_store_log(path: Path) -> list[tuple[str, int | None]]:
+    """The (SOP Instance UID, status) of each C-STORE in a peer's `store_log`; None: never answered."""
+    if not path.exists():
+        return []
+    lines = (line.split(" ") for line in path.read_text(encoding="ascii").splitlines())
+    return [(uid, int(status, 16) if status else None) for uid, status, _ in lines]
+
+
 def _port(process: subprocess.Popen[str], options: PeerOptions) -> int:
     late = threading.Timer(_START_TIMEOUT_S, process.kill)
     late.start()

@@ -32,12 +32,14 @@ WITHHELD = 0xA702
 class Outgoing:
     """One object to send.
 
-    `bytes_instead` replaces its data set when orders spoil it; a `withheld` one fails unsent.
+    `bytes_instead` replaces its data set when orders spoil it, `uid_instead` its SOP Instance UID;
+    a `withheld` one fails unsent.
     """
 
     stored: StoredObject
     bytes_instead: bytes | None = None
     withheld: bool = False
+    uid_instead: str | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """The data set in pieces of at most 256 KiB."""
@@ -77,20 +79,20 @@ class Sender:
             context_id, chunks = self._converted(stored)
         if not context_id:
             return NO_CONTEXT
-        send_message(self.association, context_id, self._command(stored), chunks)
+        send_message(self.association, context_id, self._command(outgoing), chunks)
         _, answer = self.association.dimse.get_msg(block=True)
         if answer is None or getattr(answer, "Status", None) is None:
             raise AssociationLost
         return int(answer.Status or 0)
 
-    def _command(self, stored: StoredObject) -> dict[str, object]:
+    def _command(self, outgoing: Outgoing) -> dict[str, object]:
         title, message_id = self.originator or (None, None)
         return {
-            "AffectedSOPClassUID": stored.sop_class_uid,
+            "AffectedSOPClassUID": outgoing.stored.sop_class_uid,
             "CommandField": _C_STORE_RQ,
             "MessageID": next(self._message_ids),
             "Priority": 0,
-            "AffectedSOPInstanceUID": stored.sop_instance_uid,
+            "AffectedSOPInstanceUID": outgoing.uid_instead or outgoing.stored.sop_instance_uid,
             "MoveOriginatorApplicationEntityTitle": title,
             "MoveOriginatorMessageID": message_id,
         }

@@ -208,6 +208,22 @@ def test_objects_are_spoilt_on_the_way(
         assert (arrived != sent, len(arrived) == len(sent)) == (True, same_length)
 
 
+def test_objects_come_under_new_uids_at_every_move(legacy: Started, destination: Started) -> None:
+    peer, target = legacy(moving(new_uids_every=1)), destination(Misbehaviours())
+    moved(peer, target)
+    moved(peer, target)
+    arrived = {each.sop_instance_uid for each in target.archive.objects()}
+    assert len(arrived) == 22
+    assert not arrived & {each.sop_instance_uid for each in peer.archive.objects()}
+    assert target.archive.study_instance_uids() == [largest_study(peer)]
+
+
+def test_an_offline_study_fails_instance_by_instance(legacy: Started, destination: Started) -> None:
+    uid = largest_study(legacy(Misbehaviours()))
+    answer = moved(legacy(moving(offline=(uid,))), destination(Misbehaviours()))
+    assert (answer.status, answer.final.NumberOfFailedSuboperations) == (0xA702, 11)
+
+
 def test_a_move_stops_at_the_first_failure_like_orthanc(legacy: Started, destination: Started) -> None:
     target = destination(storing(out_of_resources_first_n=1))
     answer = moved(legacy(moving(stop_at_first_failure=True)), target)

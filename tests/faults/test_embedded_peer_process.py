@@ -13,7 +13,7 @@ import pytest
 
 from migrate.demo.misbehaviour import FindMisbehaviours, Misbehaviours
 from migrate.demo.pacs import PeerOptions
-from migrate.demo.process import started_peer
+from migrate.demo.process import read_store_log, started_peer
 from migrate.errors import LocalError
 
 STARTER = """
@@ -41,6 +41,13 @@ def test_a_peer_runs_in_its_own_process_for_as_long_as_it_is_wanted(tmp_path: Pa
         assert peer.port > 0
         assert psutil.Process(peer.pid).is_running()
     assert gone(peer.pid)
+
+
+def test_the_store_log_is_read_by_another_process(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert read_store_log(log) == []
+    log.write_text("1.2.3 0000 1.2.840.10008.1.2\n1.2.4  1.2.840.10008.1.2\n")
+    assert read_store_log(log) == [("1.2.3", 0), ("1.2.4", None)]
 
 
 def test_a_peer_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
