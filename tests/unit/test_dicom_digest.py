@@ -33,6 +33,7 @@ from tests.dicom_kit import (
 )
 
 REFERENCE = digested(encode(image()))
+ODD_AND_EVEN = ((b"\x03\0\0\0", b""), (b"\x04\0\0\0", b"\0"))
 
 
 def document(size_bytes: int, *, padded: bool) -> Dataset:
@@ -164,6 +165,12 @@ def test_a_sequence_without_items_is_an_empty_value() -> None:
     ds = image(ReferencedImageSequence=[])
     implicit_private = parse(encode(ds, IMPLICIT), IMPLICIT)
     assert dataset_digest(implicit_private) == dataset_digest(parse(encode(ds)))
+
+
+def test_a_binary_value_of_odd_length_counts_as_if_it_were_padded() -> None:
+    start = encode(image(PixelData=bytes(70)))
+    odd, even = (start + b"\xe1\x7f\x10\x10OB\0\0" + length + b"abc" + pad for length, pad in ODD_AND_EVEN)
+    assert dataset_digest(parse(odd)) == dataset_digest(parse(even))
 
 
 def test_undecodable_text_counts_with_its_character_set() -> None:
