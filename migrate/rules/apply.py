@@ -13,7 +13,7 @@ from migrate.dicom.dictionary import keyword_of, tag_path
 from migrate.dicom.header import Header
 from migrate.model import Change, Defect, ExceptionClass, Level
 from migrate.rules.draft import Draft, Piece
-from migrate.rules.ledger import differences, merged, rows
+from migrate.rules.ledger import Ledger, Side, merged
 from migrate.rules.original_attributes import (
     INSTANCE_COERCION_DATE_TIME,
     ORIGINAL_ATTRIBUTES_SEQUENCE,
@@ -115,15 +115,20 @@ def _step(draft: Draft, bound: BoundRule, facts: RunFacts) -> Step | None:
     if edits and not bound.on_signed and any(_signature_holds(draft, edit.tag) for edit in edits):
         signed = Flag(ExceptionClass.EXCLUDED_BY_POLICY, "not applied, the object has digital signatures")
         return Step(bound=bound, flags=(*flags, signed))
-    changes = tuple(change for edit in edits for change in _write(draft, bound, edit))
+    changes = _write(draft, bound, edits)
     return Step(bound=bound, edits=edits, flags=flags, changes=changes) if found else None
 
 
-def _write(draft: Draft, bound: BoundRule, edit: Edit) -> list[Change]:
-    before = draft.piece(edit.tag)
-    draft.write(edit.tag, edit.vr, edit.value)
-    found = differences(draft, edit.tag, before, draft.piece(edit.tag))
-    return list(rows(bound, draft.header.sop_instance_uid, found))
+def _write(draft: Draft, bound: BoundRule, edits: tuple[Edit, ...]) -> tuple[Change, ...]:
+    """Put all edits of a rule in before any is compared: one may change the character set of the others."""
+    charset = draft.charset
+    before = {edit.tag: draft.piece(edit.tag) for edit in edits}
+    for edit in edits:
+        draft.write(edit.tag, edit.vr, edit.value)
+    ledger = Ledger(draft, bound)
+    for tag, piece in before.items():
+        ledger.compare(tag, Side(piece, charset))
+    return tuple(ledger.rows)
 
 
 def _refuse_bulk(draft: Draft, edits: tuple[Edit, ...]) -> None:

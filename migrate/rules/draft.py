@@ -18,6 +18,9 @@ from migrate.rules.refusal import RuleRefused
 Content: TypeAlias = Mapping[int, Union[str, "list[Content]"]]
 """A new item in words: tag -> text, or a list of items."""
 
+Charset: TypeAlias = tuple[str, ...]
+"""The defined terms of a Specific Character Set, see `dicom.charset`."""
+
 _DELIMITER_BYTES = 8
 _PADDING = " \0"
 
@@ -62,7 +65,7 @@ class Draft:
         return self._edits
 
     @property
-    def charset(self) -> tuple[str, ...]:
+    def charset(self) -> Charset:
         """The character set that now holds for the object."""
         return self._charset
 
@@ -127,7 +130,7 @@ class Draft:
 
     def text_in(self, item: Item, tag: int) -> str | None:
         """The text of an element of an item; None when absent."""
-        return self._text(tag, item.get(tag), self.charset_in(item))
+        return self._text(tag, item.get(tag), charset_of(item, self._charset))
 
     def items_in(self, item: Item, tag: int) -> list[Item]:
         """The items of a sequence inside an item."""
@@ -153,11 +156,6 @@ class Draft:
         if items is None:
             raise RuleRefused(f"{tag_path(tag)} does not hold items")
         return [_pieces(item) for item in items]
-
-    def charset_in(self, item: Item) -> tuple[str, ...]:
-        """The character set of an item: its own, or the object's (PS3.5 7.5.3)."""
-        own = item.get(SPECIFIC_CHARACTER_SET)
-        return charset_terms(own.raw) if own else self._charset
 
     def encoded(self, vr: str, text: str) -> bytes:
         """Text as value bytes in the object's own character set, padded to even length.
@@ -209,7 +207,7 @@ class Draft:
             head += piece.vr.encode() + b"\0\0"
         return head + struct.pack(self._order + "I", UNDEFINED) + piece.raw
 
-    def _text(self, tag: int, piece: Piece | None, charset: tuple[str, ...]) -> str | None:
+    def _text(self, tag: int, piece: Piece | None, charset: Charset) -> str | None:
         if piece is None:
             return None
         try:
@@ -223,12 +221,18 @@ class Draft:
             raise RuleRefused(f"{tag_path(tag)} is a sequence written as {piece.vr}")
 
 
+def charset_of(item: Item, around: Charset) -> Charset:
+    """The character set of an item: its own, or the one around it (PS3.5 7.5.3)."""
+    own = item.get(SPECIFIC_CHARACTER_SET)
+    return charset_terms(own.raw) if own else around
+
+
 def piece_of(element: Element) -> Piece:
     """A parsed element as bytes."""
     return Piece(element.vr, element.value or b"", element.undefined, element.items)
 
 
-def decoded(value: bytes, charset: tuple[str, ...]) -> str:
+def decoded(value: bytes, charset: Charset) -> str:
     """Text without padding.
 
     Raises:

@@ -12,8 +12,9 @@ from migrate.dicom.dictionary import is_private_creator, keyword_of, tag_path, v
 from migrate.dicom.header import SPECIFIC_CHARACTER_SET
 from migrate.dicom.uid import valid_uid
 from migrate.model import ExceptionClass
-from migrate.rules.draft import Draft, Item, Piece, decoded
+from migrate.rules.draft import Charset, Draft, Item, Piece, charset_of, decoded
 from migrate.rules.identifying import identifies
+from migrate.rules.original_attributes import ORIGINAL_ATTRIBUTES_SEQUENCE
 from migrate.rules.parameters import Text
 from migrate.rules.refusal import RuleRefused
 from migrate.rules.rule import Edit, Flag, RuleValues, RunFacts
@@ -23,7 +24,7 @@ UTF_8 = "ISO_IR 192"
 _SHORT_LENGTH = 0xFFFE
 _LONG_LENGTH_VRS = frozenset({"UC", "UR", "UT"})
 
-Change = Callable[[int, Piece, tuple[str, ...]], Piece | None]
+Change = Callable[[int, Piece, Charset], Piece | None]
 """What becomes of one leaf: tag, element, its character set -> the new element, None = as it is."""
 
 
@@ -58,23 +59,22 @@ class HygieneValues(RuleValues):
 
 def charset_converted(draft: Draft, values: CharsetValues, _: RunFacts) -> Iterable[Edit]:
     """All text, nested text too, is UTF-8; an object with text that cannot be read stays as it is."""
-    if draft.charset == (UTF_8,):
-        return
     assumed = (values.assume,) if values.assume and draft.charset in ((), ("",), ("ISO_IR 6",)) else None
-    edits = list(_changed_elements(draft, lambda tag, piece, charset: _in_utf_8(tag, piece, assumed or charset)))
+    found = _changed_elements(draft, lambda tag, piece, charset: _in_utf_8(tag, piece, assumed or charset))
+    edits = [edit for edit in found if edit.tag != SPECIFIC_CHARACTER_SET]
     if edits:
-        yield from (edit for edit in edits if edit.tag != SPECIFIC_CHARACTER_SET)
         yield Edit(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode())
+        yield from edits
 
 
-def text_in_charset(draft: Draft, target: tuple[str, ...]) -> Iterator[Edit]:
+def text_in_charset(draft: Draft, target: Charset) -> Iterator[Edit]:
     """Every element with text, converted; items that declare their own character set stay.
 
     Raises:
         RuleRefused: A text cannot be read, or the target cannot hold it.
     """
 
-    def converted(tag: int, piece: Piece, charset: tuple[str, ...]) -> Piece | None:
+    def converted(tag: int, piece: Piece, charset: Charset) -> Piece | None:
         return _converted(tag, piece, (charset, target)) if charset == draft.charset else None
 
     return _changed_elements(draft, converted)
@@ -84,10 +84,10 @@ def invalid_uids_replaced(draft: Draft, _: NoUidValues, facts: RunFacts) -> Iter
     """UIDs that the Standard forbids are replaced wherever they stand, by the map of the whole run."""
     unknown: set[str] = set()
 
-    def replaced(tag: int, piece: Piece, _: tuple[str, ...]) -> Piece | None:
+    def replaced(tag: int, piece: Piece, _: Charset) -> Piece | None:
         return _valid_uids(tag, piece, (facts, unknown))
 
-    edits = list(_changed_elements(draft, replaced))
+    edits = list(_changed_elements(draft, replaced, frozenset({ORIGINAL_ATTRIBUTES_SEQUENCE})))
     if unknown:
         places = ", ".join(sorted(unknown))
         yield Flag(ExceptionClass.ILLEGAL_DICOM, f"invalid UIDs that the map does not know, in {places}")
@@ -124,14 +124,16 @@ class _Scope(NamedTuple):
 
     draft: Draft
     change: Change
-    charset: tuple[str, ...]
+    charset: Charset
+    in_history: bool = False
 
 
-def _changed_elements(draft: Draft, change: Change) -> Iterator[Edit]:
+def _changed_elements(draft: Draft, change: Change, skip: frozenset[int] = frozenset()) -> Iterator[Edit]:
     scope = _Scope(draft, change, draft.charset)
     for tag in draft.tags():
-        piece = draft.piece(tag)
-        new = None if piece is None else _changed_piece(scope, tag, piece)
+        piece = None if tag in skip else draft.piece(tag)
+        inner = scope._replace(in_history=tag == ORIGINAL_ATTRIBUTES_SEQUENCE)
+        new = None if piece is None else _changed_piece(inner, tag, piece)
         if new is not None:
             yield Edit(tag, new.vr, new.raw)
 
@@ -148,19 +150,20 @@ def _changed_piece(scope: _Scope, tag: int, piece: Piece) -> Piece | None:
 
 
 def _changed_item(scope: _Scope, item: Item) -> Item | None:
-    own = scope.draft.charset_in(item) if SPECIFIC_CHARACTER_SET in item else scope.charset
-    inner = scope._replace(charset=own)
+    if scope.in_history and SPECIFIC_CHARACTER_SET in item:
+        return None  # previous values that declare their own character set keep their bytes
+    inner = scope._replace(charset=charset_of(item, scope.charset))
     new = {tag: changed for tag, piece in item.items() if (changed := _changed_piece(inner, tag, piece)) is not None}
     return {**item, **new} if new else None
 
 
-def _in_utf_8(tag: int, piece: Piece, charset: tuple[str, ...]) -> Piece | None:
+def _in_utf_8(tag: int, piece: Piece, charset: Charset) -> Piece | None:
     if tag == SPECIFIC_CHARACTER_SET:
         return None if piece.raw.strip() == UTF_8.encode() else Piece("CS", UTF_8.encode())
     return _converted(tag, piece, (charset, (UTF_8,)))
 
 
-def _converted(tag: int, piece: Piece, charsets: tuple[tuple[str, ...], tuple[str, ...]]) -> Piece | None:
+def _converted(tag: int, piece: Piece, charsets: tuple[Charset, Charset]) -> Piece | None:
     """Text from one character set to another; None where it is the same bytes in every set."""
     vr = vr_of(tag) if piece.vr == "UN" or is_private_creator(tag) else piece.vr
     if vr not in TEXT_IN_CHARSET or (piece.raw.isascii() and b"\x1b" not in piece.raw):
@@ -171,6 +174,8 @@ def _converted(tag: int, piece: Piece, charsets: tuple[tuple[str, ...], tuple[st
         raw = encode(decoded(piece.raw, charsets[0]), charsets[1])
     except ValueError:
         raise RuleRefused(f"{tag_path(tag)} is not text in the declared character set") from None
+    if raw == piece.raw.rstrip(b" \0"):
+        return None
     if len(raw) > _SHORT_LENGTH and piece.vr not in _LONG_LENGTH_VRS:
         raise RuleRefused(f"{tag_path(tag)} would be too long in another character set")
     return Piece(piece.vr, raw + b" " * (len(raw) & 1))

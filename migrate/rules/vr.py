@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR, keyword_for_tag, tag_for_keyword
 
@@ -66,6 +67,7 @@ class Attribute:
     most: int | None
 
 
+@lru_cache(maxsize=8192)
 def attribute(name: str) -> Attribute | None:
     """The dictionary entry of a keyword, or of a tag written `ggggeeee`; None when unknown."""
     tag = tag_for_keyword(name)

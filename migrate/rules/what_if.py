@@ -266,7 +266,7 @@ def _overlaps(counts: _Counts) -> Iterator[Overlap]:
 def _unmapped(counts: _Counts, top: int) -> Iterator[Unmapped]:
     for (rule, tag, value), studies in counts.unmapped.most_common(top):
         shown = MASK if tag in IDENTIFYING else value
-        yield Unmapped(rule=rule, keyword=keyword_of(tag) or "facility", value=shown, studies=studies)
+        yield Unmapped(rule=rule, keyword=keyword_of(tag) if tag else "facility", value=shown, studies=studies)
 
 
 @lru_cache(maxsize=4096)

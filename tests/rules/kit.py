@@ -36,6 +36,9 @@ OTHER_PHN = "9260784079"
 WRONG_PHN = "9698648215"
 
 
+pydicom.config.logger.setLevel("CRITICAL")  # objects here break rules on purpose, and it would say so each time
+
+
 def dataset(**values: object) -> Dataset:
     """A small object with a patient, a study and what the test asks for (keyword = value; None leaves out)."""
     made = Dataset()
