@@ -1,0 +1,1 @@
+"""The landing area, and what happens to objects that arrive there."""
