@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migrate.errors import LocalError, StagingFull
+from migrate.staging.pace import Pace
 
 GROUP_OBJECTS = 64
 GROUP_WAIT_S = 0.2
@@ -40,13 +41,15 @@ class LandingArea:
     Args:
         root: The staging folder; made when absent.
         reserve_bytes: What must stay free on its disk.
+        pace: How quickly bytes may come in.
 
     Raises:
         LocalError: The folder cannot be made or written.
     """
 
-    def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
+    def __init__(self, root: Path, reserve_bytes: int = 0, pace: Pace | None = None) -> None:
         self.root = root
+        self.pace = pace or Pace()
         self.reserve_bytes = reserve_bytes
         self._checked_at = -SPACE_CHECK_S
         self._free_bytes = 0
@@ -96,14 +99,21 @@ class LandingArea:
             temporary.replace(self.root / "quarantine" / f"{wire_xxh3}.dcm")
 
     def remove(self, wire_xxh3s: Iterable[str]) -> None:
-        """Forget staged files; absent ones are no error."""
+        """Forget staged files; absent ones are no error. Raises LocalError when the disk refuses."""
         for wire_xxh3 in wire_xxh3s:
-            self.path_of(wire_xxh3).unlink(missing_ok=True)
+            self._delete(self.path_of(wire_xxh3))
 
     def sweep(self) -> None:
-        """Delete what a killed process left half-written."""
+        """Delete what a killed process left half-written. Raises LocalError when the disk refuses."""
         for path in (self.root / "tmp").iterdir():
+            if not path.is_dir():
+                self._delete(path)
+
+    def _delete(self, path: Path) -> None:
+        try:
             path.unlink(missing_ok=True)
+        except OSError as error:
+            raise refused(self.root, error) from None
 
     def staged(self) -> Iterator[Path]:
         """Every file with a content name."""

@@ -21,8 +21,10 @@ from migrate.errors import IllegalDicom, MigrateError, StagingFull
 from migrate.model import Digests, ExceptionClass, now
 from migrate.staging.area import Landed, LandingArea, full, refused
 
+UNFINISHED_TICK_S = 0.05
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700  # PS3.4 B.2.3: we refuse while the disk is full
+CUT_OFF = ("ends inside an element", "is cut off", "shorter than", "no pixel data follows", "truncated")
 NOT_AUTHORISED = 0x0124  # PS3.7 C.5.9: an object that nobody asked for
 
 
@@ -138,6 +140,8 @@ class Inbox:
     def wait_complete(self, quiet_s: float) -> bool:
         """Wait until all has come, or nothing has for `quiet_s` (a move may end before its data).
 
+        What has begun is waited for: the wire ends a stalled transfer, the disk ends its group.
+
         Returns:
             Whether every expected instance is here.
 
@@ -147,9 +151,9 @@ class Inbox:
         with self.changed:
             while self.failure is None and (self.unfinished or self.expected - self.seen):
                 left = quiet_s - self.idle_s()
-                if left <= 0:
+                if left <= 0 and not self.unfinished:
                     break
-                self.changed.wait(left)
+                self.changed.wait(max(left, UNFINISHED_TICK_S))
         if self.failure:
             raise self.failure
         return not self.missing()
@@ -194,8 +198,9 @@ class Registry:
 
 
 def _class_of(error: IllegalDicom) -> ExceptionClass:
-    truncated = "truncated" in error.fact or "shorter" in error.fact
-    return ExceptionClass.CORRUPT if truncated else ExceptionClass.ILLEGAL_DICOM
+    """A part of it is missing, or it never was DICOM."""
+    cut_off = any(words in error.fact for words in CUT_OFF)
+    return ExceptionClass.CORRUPT if cut_off else ExceptionClass.ILLEGAL_DICOM
 
 
 class ReadingObject:
@@ -234,9 +239,7 @@ class ReadingObject:
         except IllegalDicom as error:
             return self._untrusted(error)
         inbox = self.registry.of_study(digested.header.study_instance_uid)
-        arrival = Arrival(
-            digested=digested, transfer_syntax_uid=self.incoming.transfer_syntax_uid, received_at=now()
-        )
+        arrival = Arrival(digested=digested, transfer_syntax_uid=self.incoming.transfer_syntax_uid, received_at=now())
         return self._deliver(inbox, arrival)
 
     def _deliver(self, inbox: Inbox | None, arrival: Arrival) -> int:
@@ -269,10 +272,15 @@ class LandingObject(ReadingObject):
                 receiving_ae_title=ae_title,
             )
         )
-        self._put(memoryview(meta))
+        try:
+            self._put(memoryview(meta))
+        except MigrateError as error:
+            self.discard(error.fact)
+            raise
 
     def write(self, view: memoryview) -> None:
         """Data set bytes as they come: to the file and into the digests."""
+        self.area.pace.take(len(view))
         if self.area.free_bytes() <= 0:
             self._fail(full(self.area.root, self.area.reserve_bytes))
         self._put(view)
@@ -326,7 +334,10 @@ class LandingObject(ReadingObject):
         return SUCCESS
 
     def _untrusted(self, error: IllegalDicom) -> int:
-        self.area.set_aside(self.temporary, self.digester.wire())
+        if self.expecting is None:
+            self._drop()
+        else:
+            self.area.set_aside(self.temporary, self.digester.wire())
         return super()._untrusted(error)
 
 
