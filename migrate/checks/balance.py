@@ -20,6 +20,7 @@ from migrate.model import Outcome
 BOOKS = ("migrated", "excluded", "failed", "pending")
 LEVELS = ("STUDY", "SERIES", "IMAGE", "BYTES")
 BOOK_OF_STATE = {"VERIFIED": "migrated", "EXCLUDED": "excluded", "QUARANTINED": "failed"}
+YEAR_DIGITS = 4  # PS3.5 6.2, DA
 PROOFS = frozenset({"content"})
 
 Account = dict[str, Counter[str]]
@@ -99,7 +100,7 @@ def _sort_key(heading: Heading) -> tuple[int, str, str]:
 def heading_of(side: StudySide) -> Heading:
     """Year of the study date, main modality, institution."""
     year = (side.study_date or "")[:4]
-    number = int(year) if len(year) == 4 and year.isascii() and year.isdigit() else None  # noqa: PLR2004  PS3.5 6.2, DA
+    number = int(year) if len(year) == YEAR_DIGITS and year.isascii() and year.isdigit() else None
     return Heading(number or None, side.main_modality or None, (side.institution_name or "").strip() or None)
 
 
@@ -122,10 +123,15 @@ def booked_counts(side: StudySide, book: str, proofs: frozenset[str]) -> Iterato
     """
     rest = "pending" if book == "migrated" else book
     source = source_counts(side)
-    proven = [instance for instance in side.instances if is_proven(instance, proofs)]
-    unproven = {i.series_instance_uid for i in side.instances if not is_proven(i, proofs)}
-    holding = {i.series_instance_uid for i in side.instances}
-    whole = side.series - unproven if book == "migrated" else (side.series & holding) - unproven
+    proven, unproven = [], set()
+    for instance in side.instances:
+        if is_proven(instance, proofs):
+            proven.append(instance)
+        else:
+            unproven.add(instance.series_instance_uid)
+    # A series without instances is whole when its study is: there is nothing left to prove.
+    held = side.series if book == "migrated" else {instance.series_instance_uid for instance in proven}
+    whole = (side.series & held) - unproven
     yield "STUDY", book, 1
     for level, migrated in (
         ("SERIES", len(whole)),

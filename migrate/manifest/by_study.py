@@ -21,8 +21,9 @@ from migrate.manifest.read import arrow_batches, count_rows
 from migrate.manifest.schema import schema_of
 
 KEY = "study_instance_uid"
-ROWS_PER_RANGE = 2_000_000
-MOST_RANGES = 100
+ROWS_PER_RANGE = 1_000_000
+# One file is open for each range: well below the usual limit of 1024.
+MOST_RANGES = 500
 
 Slice = Mapping[str, pa.Table]
 
@@ -95,9 +96,16 @@ def _lay_down(batches: Iterator[pa.RecordBatch], schema: pa.Schema, stem: Path, 
 
 def _places(uids: pa.Array, bounds: Sequence[str]) -> pa.Array:
     """The range of each UID: how many bounds are not above it."""
-    places = pa.array([0] * len(uids), type=pa.int16())
+    if hasattr(pc, "search_sorted"):
+        return pc.search_sorted(pa.array(bounds), uids, side="right")
+    return places_compared(uids, bounds)
+
+
+def places_compared(uids: pa.Array, bounds: Sequence[str]) -> pa.Array:
+    """The same with what the oldest Arrow that we allow can do."""
+    places = pa.array([0] * len(uids), type=pa.uint64())
     for bound in bounds:
-        places = pc.add(places, pc.greater_equal(uids, bound).cast(pa.int16()))
+        places = pc.add(places, pc.greater_equal(uids, bound).cast(pa.uint64()))
     return places
 
 
@@ -126,4 +134,4 @@ def _neighbours(rows: pa.Table, keys: Sequence[str]) -> Iterator[tuple[pa.Array,
         yield column.slice(1), column.slice(0, len(column) - 1)
 
 
-__all__ = ["KEY", "Slice", "by_study", "first_of"]
+__all__ = ["KEY", "Slice", "by_study", "first_of", "places_compared"]

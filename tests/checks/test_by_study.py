@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from migrate.manifest.by_study import by_study
+from migrate.manifest.by_study import by_study, places_compared
 from migrate.manifest.sides import WANTED, study_sides
 from migrate.report.counting import count
 from tests.report.example import build_run
@@ -46,3 +50,9 @@ def test_nothing_is_left_on_the_disk(folder: Path) -> None:
 
 def test_a_run_folder_without_tables_has_no_studies(tmp_path: Path) -> None:
     assert list(study_sides(tmp_path)) == []
+
+
+@given(st.lists(st.text("0123456789.", max_size=6)), st.lists(st.text("0123456789.", max_size=6), unique=True))
+def test_a_study_lies_after_every_bound_that_is_not_above_it(uids: list[str], bounds: list[str]) -> None:
+    places = places_compared(pa.array(uids, type=pa.string()), sorted(bounds)).to_pylist()
+    assert places == [bisect_right(sorted(bounds), uid) for uid in uids]
