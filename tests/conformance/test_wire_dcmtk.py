@@ -72,11 +72,12 @@ def test_what_storescu_sends_is_received_as_storescp_receives_it(
 ) -> None:
     # storescu writes group lengths anew, so the yardstick is what another receiver stores bit by bit.
     other = storescp()
+    sent = objects[:25]
     for title, port in ((other.ae_title, other.port), ("MIGRATE", receiver.port)):
-        paths = [str(one.path) for one in objects]
+        paths = [str(one.path) for one in sent]
         dcmtk("storescu", "-R", "--max-send-pdu", pdu_bytes, "-aec", title, "127.0.0.1", port, *paths)
     assert same([stored(path) for path in other.files()], sink)
-    assert len(sink.objects) == len(objects)
+    assert len(sink.objects) == len(sent)
     assert all(incoming.calling_ae_title == "STORESCU" for incoming, _ in sink.objects)
 
 

@@ -209,6 +209,20 @@ def test_commitment_is_reported_on_a_new_association_to_the_receiver(
     assert (results[0].transaction_uid, len(results[0].committed), len(results[0].failed)) == ("1.2.3.4.6", 2, 1)
 
 
+def test_a_listener_that_fails_is_answered_with_a_failure_and_the_receiver_lives_on(archive: Archive) -> None:
+    calls: list[CommitmentResult] = []
+
+    def fail(result: CommitmentResult) -> None:
+        calls.append(result)
+        raise RuntimeError
+
+    with Association.open(endpoint(archive.port, "ARCHIVE"), [Context(COMMITMENT, BASIC)]) as association:
+        association.on_commitment = fail
+        assert association.commit("1.2.3.4.7", REFERENCES) == 0
+        assert association.listen(10, lambda: bool(calls))
+        assert association.is_open
+
+
 # ---- pynetdicom calls us
 
 

@@ -147,6 +147,16 @@ def test_an_answer_to_another_message_is_not_taken_for_ours() -> None:
     assert (end.status, seen) == (0, [])
 
 
+def test_a_response_without_a_status_is_no_success() -> None:
+    def script(sock: socket.socket) -> None:
+        read_pdu(sock)
+        sock.sendall(command(CommandSet(command_field=0x8030, message_id_being_responded_to=1)))
+        read_pdu(sock)
+
+    with answering(script) as port, pytest.raises(PeerError, match="without a status"):
+        opened(port).echo()
+
+
 def test_what_a_callback_raises_aborts_the_association_and_comes_through() -> None:
     kinds: list[int] = []
 

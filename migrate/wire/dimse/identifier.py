@@ -34,7 +34,6 @@ _DEEPEST: Final = 4
 _DECLARED: Final = frozenset({"SH", "LO", "ST", "LT", "UC", "UT", "PN"})
 _ASCII: Final = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
 _TEXT: Final = _DECLARED | _ASCII
-_SAYS_NOTHING: Final = (b"", b"UN")
 _NUMBERS: Final = {
     "US": "H",
     "SS": "h",
@@ -45,6 +44,8 @@ _NUMBERS: Final = {
     "FL": "f",
     "FD": "d",
 }
+# VRs that an answer may state; anything else (UN, nothing, nonsense) leaves it to the dictionary.
+_SPOKEN: Final = {vr.encode(): vr for vr in (*_TEXT, *_NUMBERS, "SQ", "AT", "OB", "OW", "OF", "OD", "OL", "OV")}
 _Found = list[tuple[str, str, bytes]]
 
 
@@ -177,7 +178,7 @@ def _pick(value: bytes, syntax: Syntax, plan: Mapping[bytes, tuple[str, str]]) -
             raw = value[start : at - 8] if is_undefined else value[start:at]
             if known[0] == "SpecificCharacterSet":
                 charset = raw
-            found.append((known[0], known[1] if code in _SAYS_NOTHING else code.decode("latin-1"), raw))
+            found.append((known[0], _SPOKEN.get(code) or known[1], raw))
     return found, charset
 
 

@@ -43,5 +43,5 @@ class Limits:
     stall_s: float = 60.0
     idle_s: float = 600.0
     dimse_s: float | None = 120.0
-    transfer_s: float = 3_600.0
+    transfer_s: float = 4 * 3_600.0
     tick_s: float = 1.0

@@ -5,6 +5,7 @@ Used by the receiver and, for C-GET and storage commitment, by our own associati
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,7 @@ from migrate.wire.dimse.commitment import CommitmentResult, decode_result
 from migrate.wire.dimse.limits import Limits
 from migrate.wire.dimse.sinks import Incoming, StoreSink
 
+_log: Final = logging.getLogger(__name__)
 SUCCESS: Final = 0x0000
 _PROCESSING_FAILURE: Final = 0x0110
 _SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
@@ -93,5 +95,9 @@ class Reception:
             result = decode_result(message.body.value, message.context.transfer_syntax)
         except ValueError:
             return _PROCESSING_FAILURE
-        on_commitment(result)
+        try:
+            on_commitment(result)
+        except Exception as error:  # noqa: BLE001  what the listener raises becomes a status; the peer may repeat
+            _log.warning("a storage commitment result was not taken: %s", type(error).__name__)
+            return _PROCESSING_FAILURE
         return SUCCESS

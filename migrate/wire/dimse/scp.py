@@ -12,6 +12,7 @@ import logging
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
@@ -140,8 +141,11 @@ class Receiver:
             session.run(connection, self.establish, lambda: self._stopping)
         except MigrateError as error:
             _log.warning("association from %s ended: %s", connection.host, error)
-        except Exception:  # noqa: BLE001  a bug in one association must not end the receiver
-            _log.exception("association from %s ended", connection.host)
+        except Exception as error:  # noqa: BLE001  a bug in one association must not end the receiver
+            # Without the text of the error, which may hold what stood in an object.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{place.filename}:{place.lineno}"
+            _log.error("association from %s ended by %s at %s", connection.host, type(error).__name__, where)
         finally:
             connection.close()
             with self._lock:

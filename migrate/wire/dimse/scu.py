@@ -348,6 +348,9 @@ class Association:
             message = self._next(patience)
             answer = message.command
             if answer.is_response and answer.message_id_being_responded_to == message_id:
+                if answer.status is None:
+                    self.abort()
+                    raise PeerError("a response without a status, association aborted", peer=self._endpoint.ae_title)
                 return message
             self._serve(message)
 
