@@ -10,7 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS crawls (
@@ -19,7 +20,7 @@ CREATE TABLE IF NOT EXISTS crawls (
 CREATE TABLE IF NOT EXISTS windows (
   ordinal INTEGER PRIMARY KEY, window_id TEXT NOT NULL, parent TEXT, query TEXT NOT NULL,
   state TEXT NOT NULL, status INTEGER, matches INTEGER, studies INTEGER, capped INTEGER NOT NULL,
-  closed INTEGER NOT NULL, why TEXT NOT NULL,
+  closed INTEGER NOT NULL, proven INTEGER NOT NULL, why TEXT NOT NULL,
   strategy INTEGER NOT NULL, attempts INTEGER NOT NULL, started_at TEXT, finished_at TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS windows_by_parent ON windows (parent);
 CREATE INDEX IF NOT EXISTS windows_by_state ON windows (state);
@@ -36,7 +37,7 @@ SET_PHASE = "UPDATE crawls SET phase = ?, result = ? WHERE crawl_id = ?"
 FINISH_CRAWL = "UPDATE crawls SET phase = 'done', finished_at = ?, result = ? WHERE crawl_id = ?"
 
 # --- windows: the row says all; a repeated row replaces the one before
-PUT_WINDOW = "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_WINDOW = "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DROP_WINDOW = "DELETE FROM windows WHERE ordinal = ?"
 ALL_WINDOWS = "SELECT * FROM windows ORDER BY ordinal"
 UNDECIDED = "SELECT * FROM windows WHERE state IN ('open', 'rest', 'split') ORDER BY ordinal"
@@ -58,7 +59,10 @@ STATES = ("open", "rest", "split", "leaf", "done", "failed")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowRow:
-    """One window as the journal keeps it. `query` is the window itself, as JSON."""
+    """One window as the journal keeps it.
+
+    `query` is the window itself, as JSON. `proven`: what it returned itself is all there is in it.
+    """
 
     ordinal: int
     window_id: str
@@ -70,11 +74,15 @@ class WindowRow:
     studies: int | None = None
     capped: bool = False
     closed: bool = False
+    proven: bool = False
     why: str = ""
     strategy: int = 0
     attempts: int = 0
     started_at: str | None = None
     finished_at: str | None = None
+
+
+_VALUES = attrgetter(*WindowRow.__dataclass_fields__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +150,7 @@ def commit_batch(db: sqlite3.Connection, batch: Batch) -> None:
     with _at_once(db):
         for ordinal in batch.dropped:
             db.execute(DROP_WINDOW, (ordinal,))
-        db.executemany(PUT_WINDOW, map(astuple, batch.put))
+        db.executemany(PUT_WINDOW, map(_VALUES, batch.put))
         if batch.part is not None:
             db.execute(ADD_PART, (batch.part, batch.rows))
 
@@ -150,7 +158,8 @@ def commit_batch(db: sqlite3.Connection, batch: Batch) -> None:
 def _window_row(row: sqlite3.Row | tuple[object, ...]) -> WindowRow:
     names = WindowRow.__dataclass_fields__
     values = dict(zip(names, row, strict=True))
-    values["capped"], values["closed"] = bool(values["capped"]), bool(values["closed"])
+    for flag in ("capped", "closed", "proven"):
+        values[flag] = bool(values[flag])
     return WindowRow(**values)
 
 

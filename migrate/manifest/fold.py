@@ -29,7 +29,7 @@ from migrate.manifest.sightings import (
     work_writer,
     write_work_part,
 )
-from migrate.manifest.spill import Spill, by_range, part_batches, range_bounds
+from migrate.manifest.spill import Spill, buckets_for, by_range, part_batches, range_bounds
 from migrate.manifest.write import PartWriter
 from migrate.model import ExceptionClass, Level
 
@@ -38,6 +38,7 @@ DRAFT = pa.schema([*TABLES["studies"], *(pa.field(name, pa.string()) for name in
 _SEEN_BEFORE = pa.schema([pa.field("study_instance_uid", pa.string()), pa.field("first_seen_at", pa.string())])
 _COMPARED = (*STUDY_TEXTS[1:], *IDENTITY_TEXTS)
 _MOST_DOUBTS = 500
+_DOUBT_COLUMNS = ("study_date", "study_time", "patient_id", "accession_number", "modalities_in_study")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +87,7 @@ def fold(terms: FoldTerms) -> FoldStats:
     shutil.rmtree(crawl_folder(place, crawl_id) / "draft", ignore_errors=True)
     parts = work_parts(place, crawl_id, "sightings")
     rows = sum(batch.num_rows for batch in part_batches(parts, ["window"]))
-    bounds = range_bounds(parts, "study_instance_uid", rows)
+    bounds = range_bounds(parts, "study_instance_uid", rows) if buckets_for(rows) > 1 else []
     sorter = by_range("study_instance_uid", bounds)
     folder, buckets = crawl_folder(place, crawl_id), len(bounds) + 1
     stats, defects = FoldStats(rows=rows), _Defects(crawl_id)
@@ -181,7 +182,7 @@ def _count(folded: pa.Table, terms: FoldTerms, stats: FoldStats, defects: _Defec
 
 
 def _doubt(rows: pa.Table, terms: FoldTerms, stats: FoldStats) -> None:
-    names = {f"{name}_first": name for name in ("study_date", "study_time", "patient_id", "accession_number")}
+    names = {f"{name}_first": name for name in _DOUBT_COLUMNS}
     names |= {f"by_{axis}_max": f"by_{axis}" for axis in AXES} | {"study_instance_uid": "study_instance_uid"}
     for batch in rows.select(list(names)).rename_columns(list(names.values())).to_batches(10_000):
         for row in batch.to_pylist():
@@ -192,7 +193,7 @@ def _doubt(rows: pa.Table, terms: FoldTerms, stats: FoldStats) -> None:
 
 
 def _differences(folded: pa.Table, defects: _Defects) -> int:
-    differing = pa.array([False] * folded.num_rows)
+    differing = pa.array([False] * folded.num_rows, pa.bool_())
     for name in (*_COMPARED, "patient_key"):
         differing = pc.or_(differing, pc.greater(folded[f"{name}_count_distinct"], 1))
     for name in STUDY_COUNTS:

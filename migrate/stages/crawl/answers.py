@@ -65,7 +65,7 @@ class Seen:
     """What one answer held.
 
     `found` maps a hash of each Study Instance UID inside the window to whether its query by the
-    axis's finer keys cannot be expected to return it (no time of day, no selectable identifier).
+    axis's finer keys cannot be expected to return it (no legal date or time, no selectable identifier).
     """
 
     matches: int = 0
@@ -198,8 +198,8 @@ def selectable(text: str | None) -> bool:
     return bool(text) and not any(letter in "*?\\" or letter < " " for letter in text or "") and (text or "")[0] != " "
 
 
-def _untimed(values: Mapping[str, str]) -> bool:
-    return full_time(values.get("StudyTime")) is None
+def _no_moment(values: Mapping[str, str]) -> bool:
+    return plain_day(values.get("StudyDate")) is None or full_time(values.get("StudyTime")) is None
 
 
 def _unselectable(keyword: str) -> Callable[[Mapping[str, str]], bool]:
@@ -207,7 +207,7 @@ def _unselectable(keyword: str) -> Callable[[Mapping[str, str]], bool]:
 
 
 BLIND: dict[str, Callable[[Mapping[str, str]], bool]] = {
-    "date": _untimed,
+    "date": _no_moment,
     "patient": _unselectable("PatientID"),
     "accession": _unselectable("AccessionNumber"),
 }

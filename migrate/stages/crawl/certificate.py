@@ -8,8 +8,8 @@ from datetime import date
 from itertools import islice
 
 from migrate.journal.windows import WindowRow
-from migrate.stages.crawl.confirm import Expectations, time_cut_days, whole_answer
-from migrate.stages.crawl.nodes import from_row
+from migrate.stages.crawl.confirm import Expectations, time_cut_days
+from migrate.stages.crawl.nodes import from_json
 from migrate.stages.crawl.windows import ACCESSION, DATE, PATIENT, shown_ends, shown_id
 
 _AXIS_CODES = {DATE: 0, PATIENT: 1, ACCESSION: 2}
@@ -51,15 +51,15 @@ def certify(windows: Callable[[], Iterable[WindowRow]]) -> Certificate:
     codes, roots = [-1], dict.fromkeys(_AXIS_CODES, True)
     swept, universal, count, capped = set(), False, 0, 0
     for row in windows():
-        axis = from_row(row).window.axis
+        axis = axis_of(row)
         codes.extend([-1] * (row.ordinal + 1 - len(codes)))
         count, capped = count + 1, capped + row.capped
-        if whole_answer(row):
+        if row.proven:
             codes[row.ordinal] = _AXIS_CODES[axis]
         if row.parent is None:
             swept.add(axis)
             roots[axis] = roots[axis] and row.closed
-            universal = universal or (axis == PATIENT and whole_answer(row))
+            universal = universal or (axis == PATIENT and row.proven)
     return Certificate(
         windows=count,
         capped=capped,
@@ -71,6 +71,11 @@ def certify(windows: Callable[[], Iterable[WindowRow]]) -> Certificate:
     )
 
 
+def axis_of(row: WindowRow) -> str:
+    """The axis, from the window's name."""
+    return row.window_id.partition(":")[0]
+
+
 def _open_windows(windows: Callable[[], Iterable[WindowRow]]) -> tuple[str, ...]:
     """The windows that keep others open: open themselves, and not because of a piece."""
     parents = {row.parent for row in windows() if not row.closed}
@@ -80,7 +85,9 @@ def _open_windows(windows: Callable[[], Iterable[WindowRow]]) -> tuple[str, ...]
 
 def shown_name(row: WindowRow) -> str:
     """The unique name of a window for people; a number tells apart what looks the same when masked."""
-    shown = shown_id(from_row(row).window)
+    if "=" not in row.window_id:
+        return row.window_id
+    shown = shown_id(from_json(row.query))
     return shown if shown == row.window_id else f"{shown}#{row.ordinal}"
 
 
@@ -96,11 +103,12 @@ def _window_line(row: WindowRow, names: dict[str, str]) -> dict[str, object]:
     name = shown_name(row)
     if name != row.window_id and row.state not in ("leaf", "open"):
         names[row.window_id] = name
-    first, last = shown_ends(from_row(row).window)
+    window = from_json(row.query)
+    first, last = shown_ends(window)
     return {
         "window_id": name,
         "parent_id": names.get(row.parent, row.parent) if row.parent else None,
-        "axis": from_row(row).window.axis,
+        "axis": window.axis,
         "from": first,
         "to": last,
         "level": "STUDY",

@@ -4,7 +4,8 @@ No peer says how many matches it did not send. A cut answer shows itself by a st
 caused (FE00, A700, Cxxx; standards.md 1.4), by a count that reaches the known cap, or not at all:
 then it holds exactly as many rows as the cap, so no complete answer can hold more. Hence the rule
 for silent caps: an answer with fewer rows than some other answer that ended with success is
-whole; one that reaches the largest such count so far is suspect, and its pieces must prove it.
+whole; one that reaches the largest such count so far is suspect, and its pieces must prove it. A
+peer that has been seen to say FE00 says so every time.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def _judge_count(seen: Seen, caps: Caps) -> tuple[Verdict, str]:
         return Verdict.CAPPED, f"{count} answers reach the silent cap"
     if seen.without_uid:
         return Verdict.UNNAMED, f"{seen.without_uid} answers without a UID"
-    if count >= caps.largest and count > int(caps.signals):
+    if count >= caps.largest and count > int(caps.signals) and caps.signalled is None:
         return Verdict.SUSPECT, f"{count} answers, as many as ever came"
     most = f"the result cap {known}" if known else f"the {caps.largest} of another answer"
     return Verdict.WHOLE, f"{count} answers, fewer than {most}"

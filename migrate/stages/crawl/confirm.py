@@ -20,12 +20,16 @@ from migrate.peers import Match
 from migrate.stages.crawl.answers import full_time, matches_pattern, plain_day, selectable
 from migrate.stages.crawl.close import SUCCESS
 from migrate.stages.crawl.drive import Asker
-from migrate.stages.crawl.nodes import Node, from_row
+from migrate.stages.crawl.nodes import Node, from_json, from_row
 from migrate.stages.crawl.request import CrawlRequest, Finder
 from migrate.stages.crawl.windows import DATE, PREFIX_KEYWORDS, Window
 
 _MOST_SECOND_LOOKS = 200
-_COLUMN = {"PatientID": "patient_id", "AccessionNumber": "accession_number"}
+_COLUMN = {
+    "PatientID": "patient_id",
+    "AccessionNumber": "accession_number",
+    "ModalitiesInStudy": "modalities_in_study",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,18 +61,11 @@ class Expectations:
 
 
 def time_cut_days(rows: Iterable[journal.WindowRow]) -> frozenset[date]:
-    """Days of the date axis that were cut by time, or further: closed by pieces, not by an answer."""
-    found = set()
-    for row in rows:
-        window = from_row(row).window
-        if window.axis == DATE and window.days == 1 and window.first and row.state == "done" and row.capped:
-            found.add(window.first)
-    return frozenset(found)
-
-
-def whole_answer(row: journal.WindowRow) -> bool:
-    """Whether what the window itself returned is all there is in it."""
-    return row.closed and not row.capped and row.attempts > 0
+    """Days of the date axis that were closed by pieces alone: what has no time may have gone unseen."""
+    windows = (from_json(row.query) for row in rows if row.state == "done" and not row.proven)
+    return frozenset(
+        window.first for window in windows if window.axis == DATE and window.days == 1 and window.first is not None
+    )
 
 
 def covers(window: Window, row: Mapping[str, Any]) -> bool:
@@ -163,9 +160,9 @@ class SecondLook:
             self.result.doubts.append(f"the {axis} axis hides a study that another axis shows")
 
     def _may_show(self, found: journal.WindowRow, axis: str, row: Mapping[str, Any]) -> bool:
-        if not whole_answer(found):
+        if not found.proven:
             return False
-        window = from_row(found).window
+        window = from_json(found.query)
         return window.axis == axis and covers(window, row)
 
     def _shows(self, node: Node, uid: str) -> bool:

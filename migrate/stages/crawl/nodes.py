@@ -19,6 +19,7 @@ class Node:
         window: What it asks.
         parent: The node it was cut from.
         state: See `migrate.journal.windows.STATES`.
+        proven: What its own answer held is all there is in it.
         pending: Pieces that are not decided.
         failures: Pieces that cannot be closed.
         missing: Studies of its own answer that no closed piece has returned (see `Seen.found`).
@@ -39,6 +40,7 @@ class Node:
     matches: int | None = None
     studies: int | None = None
     capped: bool = False
+    proven: bool = False
     why: str = ""
     strategy: int = 0
     attempts: int = 0
@@ -65,11 +67,6 @@ class Node:
         """Nothing is to be done about it any more."""
         return self.state in ("leaf", "done", "failed")
 
-    @property
-    def proven(self) -> bool:
-        """Closed, and its own answer was whole."""
-        return self.state == "leaf" or (self.state == "done" and not self.capped)
-
     def row(self) -> WindowRow:
         """The node as the journal keeps it."""
         return WindowRow(
@@ -83,6 +80,7 @@ class Node:
             studies=self.studies,
             capped=self.capped,
             closed=self.closed,
+            proven=self.proven,
             why=self.why,
             strategy=self.strategy,
             attempts=self.attempts,
@@ -101,6 +99,7 @@ def from_row(row: WindowRow) -> Node:
         matches=row.matches,
         studies=row.studies,
         capped=row.capped,
+        proven=row.proven,
         why=row.why,
         strategy=row.strategy,
         attempts=row.attempts,

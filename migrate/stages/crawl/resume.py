@@ -73,7 +73,7 @@ def _learn(request: CrawlRequest, crawl_id: str, sweep: Sweep) -> None:
 
 def _date_leaves(request: CrawlRequest) -> set[int]:
     rows = (row for row in journal.all_windows(request.db) if row.state == "leaf")
-    return {row.ordinal for row in rows if from_row(row).window.axis == DATE}
+    return {row.ordinal for row in rows if row.window_id.startswith(f"{DATE}:")}
 
 
 def date_leaf_studies(request: CrawlRequest, crawl_id: str) -> Iterator[dict[int, bool]]:

@@ -12,9 +12,11 @@ from datetime import date
 from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node
 from migrate.stages.crawl.windows import (
+    ACCESSION,
     DATE,
     LAST_MINUTE,
     MODALITY_KEYWORD,
+    PATIENT,
     PREFIX_KEYWORDS,
     Window,
     can_lengthen,
@@ -29,7 +31,11 @@ from migrate.stages.crawl.windows import (
 
 DAYS, TIME = "days", "time"
 # The order in which text keys are added to a window; a key is lengthened until it is whole.
-TEXT_WAYS = ("PatientID", MODALITY_KEYWORD, "AccessionNumber")
+TEXT_WAYS = {
+    DATE: ("PatientID", MODALITY_KEYWORD, "AccessionNumber"),
+    PATIENT: ("PatientID", MODALITY_KEYWORD, "AccessionNumber"),
+    ACCESSION: ("AccessionNumber", "PatientID", MODALITY_KEYWORD),
+}
 _CROWD = 8
 _SURE = 1.3
 _MONTH = 31
@@ -54,7 +60,7 @@ def ways(node: Node) -> tuple[str, ...]:
     window = node.window
     if window.days > 1:
         return (DAYS,)
-    texts = tuple(key for key in TEXT_WAYS if _usable(node, key))
+    texts = tuple(key for key in TEXT_WAYS[window.axis] if _usable(node, key))
     if window.days == 1:
         return (TIME, *texts) if _worth_cutting_by_time(node) else texts
     keyword = window.extra[-1][0] if window.extra else PREFIX_KEYWORDS[window.axis]
@@ -68,13 +74,14 @@ def _worth_cutting_by_time(node: Node) -> bool:
     low, high = node.window.minutes or (0, LAST_MINUTE)
     if low == high or (node.window.axis == DATE and node.window.extra):
         return False
-    untimed = sum(node.missing.values())
+    untimed = sum(node.missing.values()) if node.window.axis == DATE else 0
     return untimed == 0 if node.suspect else 2 * untimed <= len(node.missing)
 
 
 def _usable(node: Node, keyword: str) -> bool:
     used = [key for key, _ in node.window.extra]
-    if any(key in used for key in TEXT_WAYS[TEXT_WAYS.index(keyword) + 1 :]):
+    order = TEXT_WAYS[node.window.axis]
+    if any(key in used for key in order[order.index(keyword) + 1 :]):
         return False
     if keyword == MODALITY_KEYWORD:
         # No query says "any other modality": this way may miss one, so it never proves a whole answer.

@@ -15,7 +15,7 @@ from migrate.stages.crawl.answers import Seen
 from migrate.stages.crawl.close import CANCEL, SUCCESS, Verdict, judge
 from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node
-from migrate.stages.crawl.strategy import TIME, Piece, cut, pieces, ways
+from migrate.stages.crawl.strategy import DAYS, TIME, Piece, cut, pieces, ways
 from migrate.stages.crawl.windows import DATE, Window
 
 _MOST_ENDLESS = 3
@@ -214,6 +214,7 @@ class Sweep:
         for ancestor in self._ancestors(node):
             ancestor.below += len(found)
             _held_against(ancestor, found)
+        node.proven = True
         self._finish(node, "leaf")
 
     def _fail(self, node: Node, why: str) -> None:
@@ -243,6 +244,7 @@ class Sweep:
         elif node.failures or self._unexplained(node) or self._brought_nothing(node) or self._more_ways(node):
             self._cut_further(node)
         else:
+            node.proven = node.suspect and not node.missing
             node.why = f"{node.why}; {_proof(node)}"
             self._finish(node, "done")
 
@@ -257,21 +259,19 @@ class Sweep:
     def _unexplained(self, node: Node) -> bool:
         """Whether the window returned a study that its pieces must bring back and did not.
 
-        What the keys of the pieces cannot select (`Seen.found`) is left to the other axis, unless the
-        count itself is to be proven.
+        What the keys of the axis cannot select (`Seen.found`) is left to the other axis.
         """
-        if node.suspect:
-            return bool(node.missing)
         return not all(node.missing.values())
 
     def _more_ways(self, node: Node) -> bool:
-        """Whether pieces by one text key are not proof enough.
+        """Whether these pieces are not proof enough, and there are others.
 
-        Studies without a value of that key are in none of the pieces. Where such studies exist, or
-        the archive is small, the window is cut by the next key as well.
+        Studies without a value of the key are in none of the pieces. Where such studies exist, or the
+        archive is small, the window is cut by the next key as well.
         """
-        by_text = not node.window.extra and node.window.days <= 1 and node.way not in ("", TIME)
-        if not by_text or node.strategy >= len(ways(node)) or (node.suspect and node is not self._universal):
+        if node.strategy >= len(ways(node)) or (node.window.axis == DATE and node.way in ("", DAYS, TIME)):
+            return False
+        if node.suspect and node is not self._universal and not node.missing:
             return False
         return self.known.studies <= self.small_archive or self.known.prefixes["PatientID"].empty > 0
 
@@ -299,6 +299,7 @@ def _held_against(node: Node, found: dict[int, bool]) -> None:
 
 
 def _proof(node: Node) -> str:
-    if node.capped or node.matches is None:
-        return f"its pieces are closed and returned {node.below} studies"
-    return "its pieces are closed and returned the same studies"
+    if node.proven:
+        return "its pieces are closed and returned the same studies"
+    left = f", {len(node.missing)} that they cannot select are left to another axis" if node.missing else ""
+    return f"its pieces are closed and returned {node.below} studies{left}"
