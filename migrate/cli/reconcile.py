@@ -21,6 +21,7 @@ def reconcile(
     offline: Annotated[bool, typer.Option(help="Use what was verified; do not ask the destination again.")] = False,
 ) -> None:
     """Walk source and destination, write findings and balance."""
+    from migrate.checks.balance import PROOFS
     from migrate.checks.reconcile import Destination, ReconcileOptions
     from migrate.checks.reconcile import reconcile as walk
     from migrate.engine.asking import ask_destination
@@ -31,10 +32,13 @@ def reconcile(
     due = [row["study_instance_uid"] for row in study_states(folder) if row["state"] in DUE]
     with Bars(quiet=session.quiet) as bars:
         bars.add("asked", len(due))
-        options = ReconcileOptions()
+        # Who orders `verify = "c-find"` has chosen to believe a list of UIDs.
+        proofs = PROOFS | {"uid"} if config.destination.verify == "c-find" else PROOFS
+        destination = None
         if not offline:
             held, again = ask_destination(folder, config, due)
-            options = ReconcileOptions(destination=Destination(held=_told(held, bars), holds=again))
+            destination = Destination(held=_told(held, bars), holds=again)
+        options = ReconcileOptions(destination=destination, proofs=proofs)
         result = walk(folder, config.run.source, options)
     session.result(result.to_json())
     for level, counts in (("studies", result.studies), ("instances", result.instances)):
