@@ -177,6 +177,7 @@ class Tokenizer:
                 self._kept += after - pos
                 pos = after
                 continue
+            counted = walker.elements, walker.items
             try:
                 head = walker.head(buffer, pos, frame)
                 if is_bulk(head) and not self._holds_items(buffer, head, frame):
@@ -184,13 +185,22 @@ class Tokenizer:
                     return head.start
                 element = walker.body(buffer, pos, head, frame)
             except Incomplete as incomplete:
-                # Inside a sequence of undefined length each attempt starts anew, so it must pay: twice the bytes.
-                wanted = incomplete.wanted - pos
-                self._needed = wanted if incomplete.exact else max(wanted, 2 * (end - pos))
+                walker.elements, walker.items = counted
+                self._wait(incomplete, pos, end)
                 return pos
             self._keep(element)
             pos = element.value_offset + element.length - walker.base
         return pos
+
+    def _wait(self, incomplete: Incomplete, pos: int, end: int) -> None:
+        """Say how many bytes the next attempt needs.
+
+        Inside a sequence of undefined length each attempt starts anew, so it must pay: four times the bytes.
+        """
+        wanted = incomplete.wanted - pos
+        if not incomplete.exact:
+            wanted = max(wanted, min(4 * (end - pos), self._limits.header_bytes - self._kept))
+        self._needed = wanted
 
     @staticmethod
     def _holds_items(buffer: bytes, head: Head, frame: Frame) -> bool:

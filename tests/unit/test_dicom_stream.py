@@ -254,3 +254,9 @@ def test_text_in_another_character_set_than_declared_is_refused_by_name_only() -
         header.text(0x00100010)
     assert "ller" not in str(refusal.value)
     assert header.lenient_text(0x00100010) == "M\ufffdller"
+
+
+def test_attempts_that_found_too_little_are_not_counted() -> None:
+    content = START + element(0x00081140, b"SQ", (ITEM + START + ITEM_END) * 20 + SEQUENCE_END, UNDEFINED)
+    tokenizer = Tokenizer(EXPLICIT, ParseLimits(items=20, elements=22))
+    feed_all(tokenizer, content, 1)
