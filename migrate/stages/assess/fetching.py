@@ -90,9 +90,8 @@ def c_get(scene: Scene) -> None:
     with _Waiting(registry, instance, scene, tried) as inbox:
         sink = NotingSink(registry, tried.callers)
         endpoint, abandon = scene.finder.endpoint, _abandon(scene, inbox)
-        tried.end = patiently(
-            lambda: fetch.get(fetch.Giver(endpoint, scene.finder.stack, abandon), _ask(instance), sink)
-        )
+        giver = fetch.Giver(endpoint, scene.finder.stack, abandon)
+        tried.end = patiently(lambda: fetch.get(giver, _ask(instance), sink))
     _say_c_get(scene, tried)
 
 
@@ -143,7 +142,7 @@ def _move(scene: Scene, instance: InstanceSeen, index: int) -> Tried:
             _Waiting(registry, instance, scene, tried) as inbox,
         ):
             giver = fetch.Giver(_calling(scene, tried.title), scene.finder.stack, _abandon(scene, inbox))
-            tried.end = fetch.move(giver, _ask(instance), tried.title)
+            tried.end = patiently(lambda: fetch.move(giver, _ask(instance), tried.title))
     except LocalError as error:
         tried.error = error
     return tried
@@ -173,7 +172,9 @@ def _error_of(scene: Scene, index: int, tried: Tried) -> MigrateError:
     receiver = scene.config.receiver
     where = f"{tried.title} {receiver.host}:{receiver.port + index}"
     if tried.end is None:
-        return tried.error or PeerUnavailable("C-MOVE did not end", peer=peer)
+        hint = f"see what the peer's log says about the move to {where}; the instance may be on tape"
+        error = tried.error or PeerUnavailable("C-MOVE did not end", peer=peer)
+        return error if error.hint else type(error)(error.fact, hint, **error.facts)
     status = tried.end.status
     if status == MOVE_DESTINATION_UNKNOWN:
         hint = f"the peer does not know our AE title {tried.title}; ask its administrator to add {where}"
@@ -228,7 +229,8 @@ def _move_nothing(scene: Scene, like: Tried) -> Tried:
     endpoint = _calling(scene, like.title)
     try:
         abandon, stack = until(NOTHING_S), scene.finder.stack
-        tried.end = patiently(lambda: fetch.move(fetch.Giver(endpoint, stack, abandon), ask, like.title))
+        giver = fetch.Giver(endpoint, stack, abandon)
+        tried.end = patiently(lambda: fetch.move(giver, ask, like.title))
     except PeerError as error:
         tried.error = error
     return tried

@@ -9,7 +9,7 @@ from migrate.model import Level
 from migrate.peers import Match
 from migrate.stages.assess.asking import Answer, Question
 from migrate.stages.assess.check import Unlearnt
-from migrate.stages.assess.scene import Scene, Span, StudySeen
+from migrate.stages.assess.scene import Sample, Scene, Span, StudySeen
 
 SPANS_DAYS = (31, 366, 5 * 366, 20 * 366)
 MOST_STUDIES = 12_000
@@ -26,7 +26,7 @@ def see_studies(scene: Scene) -> None:
     spans = [Span(today - timedelta(days=days), today) for days in SPANS_DAYS]
     for span in (*spans, Span()):
         answer = ask_span(scene, span)
-        _note(scene, span, answer)
+        scene.sample.spans.append((span, answer))
         if not answer.complete:
             break
     if not scene.sample.studies and len(scene.sample.spans) > 1:
@@ -54,18 +54,18 @@ def _look_closer(scene: Scene) -> None:
         if not answer.complete:
             high, spans[-1] = middle, (closer, answer)
             continue
-        refusal = spans.pop()
-        _note(scene, closer, answer)
-        spans.append(refusal)
+        spans.insert(-1, (closer, answer))
         if answer.received:
             return
         low = middle
 
 
 def ask_span(scene: Scene, span: Span) -> Answer:
-    """One span of days. Raises as `Finder.ask`."""
+    """One span of days; the studies that come join the sample. Raises as `Finder.ask`."""
     keys = {**dict.fromkeys((*KEYS, "SpecificCharacterSet"), ""), **span.keys}
-    return scene.finder.ask(Question(level=Level.STUDY, keys=keys, most=scene.assessment.answers))
+    answer = scene.finder.ask(Question(level=Level.STUDY, keys=keys, most=scene.assessment.answers))
+    _note(scene.sample, answer)
+    return answer
 
 
 def zone(scene: Scene) -> ZoneInfo:
@@ -76,9 +76,7 @@ def zone(scene: Scene) -> ZoneInfo:
         return ZoneInfo("UTC")  # the local checks have said so
 
 
-def _note(scene: Scene, span: Span, answer: Answer) -> None:
-    sample = scene.sample
-    sample.spans.append((span, answer))
+def _note(sample: Sample, answer: Answer) -> None:
     for row in answer.rows:
         study = _seen(row)
         if not study.study_instance_uid or study.study_instance_uid in sample.studies:
