@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from migrate.destinations.compare import Expectation
-from migrate.destinations.sending import Damaged, Proof, dataset_offset
+from migrate.destinations.sending import Proof
 from migrate.errors import PeerError, PeerRefused, PeerUnavailable
 from migrate.model import Checked, InstanceRef, Level, Outcome, StoreOutcome, now
 from migrate.peers import Features, Match, Sendable
@@ -29,7 +29,12 @@ class DimseDestination:
     def __init__(self, door: Doorstep) -> None:
         block = door.config.destination
         self.door = door
-        self.features = Features(c_get=block.verify in {"auto", "c-get"}, c_move=door.receiving)
+        profile = door.destination_profile
+        self.features = Features(
+            c_get=block.verify in {"auto", "c-get"} and profile.c_get is not False,
+            c_move=door.receiving and profile.c_move is not False,
+            storage_commitment=profile.storage_commitment,
+        )
         self.endpoint = Endpoint(
             ae_title=block.ae_title,
             host=block.host,
@@ -97,13 +102,11 @@ class DimseDestination:
 
     def _store_one(self, association: Association, item: Sendable) -> StoreOutcome:
         evidence = item.evidence
-        proof = Proof(item, dataset_offset(item))
         try:
-            answer = association.store(proof.outgoing())
-        except Damaged:
-            return StoreOutcome(
-                sop_instance_uid=evidence.sop_instance_uid, status=None, error_comment="damaged", sent_at=now()
-            )
+            proof = Proof(item)
+            answer = association.store(proof.outgoing)
+        except (OSError, IllegalDicom, LocalError):
+            return StoreOutcome(sop_instance_uid=evidence.sop_instance_uid, status=None, damaged=True, sent_at=now())
         return StoreOutcome(
             sop_instance_uid=evidence.sop_instance_uid,
             status=answer.status,

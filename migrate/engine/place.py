@@ -10,6 +10,7 @@ from pathlib import Path
 from migrate.config import Config
 from migrate.destinations import open_destination
 from migrate.errors import ConfigError, LocalError
+from migrate.profiles import load_profile_of
 from migrate.rules import packs
 from migrate.sources import open_source
 from migrate.stages.site import Site
@@ -53,8 +54,10 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
 
 
 def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:
-    """Landing area and registry of one worker; its AE title is the one with its index."""
+    """Landing area, registry and profiles for one worker; its AE title is the one with its index."""
     titles = config.receiver.ae_titles
+    source, destination = config.source, config.destination
+    profile = load_profile_of(run_folder, "source", (source.ae_title, source.host, source.port))
     pace = Pace(config.limits.bandwidth_mb_per_s * 1e6 / len(titles))
     area = LandingArea(run_folder / config.staging.path, int(config.staging.reserve_gb * 1024**3), pace)
     return Doorstep(
@@ -64,6 +67,12 @@ def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -
         registry=Registry(),
         receiving=receiving,
         tls=client_context(files) if (files := tls_files(config, run_folder)) else None,
+        # C-MOVE stays a preference: where it fails one day, C-GET may still work.
+        retrieve="c-get" if profile.retrieve == "c-get" else "auto",
+        source_profile=profile,
+        destination_profile=load_profile_of(
+            run_folder, "destination", (destination.ae_title, destination.host, destination.port)
+        ),
     )
 
 

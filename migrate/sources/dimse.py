@@ -31,7 +31,14 @@ class DimseSource:
     def __init__(self, door: Doorstep) -> None:
         block = door.config.source
         self.door = door
-        self.features = Features(c_move=door.receiving, c_get=block.retrieve != "c-move", result_cap=block.result_cap)
+        profile = door.source_profile
+        self.features = Features(
+            c_move=door.receiving and profile.c_move is not False,
+            c_get=block.retrieve != "c-move" and profile.c_get is not False,
+            relational_queries=profile.relational_queries is True,
+            counts_instances=profile.counts_instances,
+            result_cap=block.result_cap or profile.result_cap,
+        )
         self.endpoint = Endpoint(
             ae_title=block.ae_title,
             host=block.host,

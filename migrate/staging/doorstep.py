@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from migrate.config import Config
+from migrate.profiles import UNKNOWN, Profile
 from migrate.staging.area import LandingArea
 from migrate.staging.intake import LandingSink, ReadingSink, Registry
 
@@ -16,7 +17,8 @@ class Doorstep:
     """The landing area, the registry of waiting studies and the sinks of one worker.
 
     `receiving` says whether a receiver listens under `ae_title`: without one no C-MOVE is possible.
-    `stopping` is polled while a peer is waited for.
+    `stopping` is polled while a peer is waited for. `source_profile` and `destination_profile` are
+    what `migrate assess` learnt; all None when nobody assessed the peer that is configured.
     """
 
     config: Config
@@ -26,6 +28,8 @@ class Doorstep:
     receiving: bool
     tls: ssl.SSLContext | None = None
     retrieve: str = "auto"
+    source_profile: Profile = UNKNOWN
+    destination_profile: Profile = UNKNOWN
     stopping: Callable[[], bool] = lambda: False
 
     @property

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from migrate.config import DestinationBlock, SourceBlock
 from migrate.errors import ConfigError, MigrateError
 from migrate.model import now
-from migrate.profiles import Learnt, ProfileFile, Side, read_profile, save_profile
+from migrate.profiles import Learnt, ProfileFile, Side, peer_name, read_profile, save_profile
 from migrate.stages.assess import check
 from migrate.stages.assess.asking import Budget, Finder
 from migrate.stages.assess.check import Check, Unlearnt
@@ -150,7 +150,7 @@ def _run(scene: Scene, probe: Probe) -> None:
 
 
 def _peer_name(endpoint: Endpoint) -> str:
-    return f"{endpoint.ae_title}@{endpoint.host}:{endpoint.port}"
+    return peer_name((endpoint.ae_title, endpoint.host, endpoint.port))
 
 
 # ---- the profile

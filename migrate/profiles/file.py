@@ -1,4 +1,4 @@
-"""Profiles: what `migrate assess` learnt about a peer, one readable TOML file a side.
+"""The file of a profile: TOML that people read and overrule, one a side.
 
     format = 1
     side = "source"
@@ -20,7 +20,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -28,99 +28,17 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from migrate.errors import ConfigError, FormatTooNew, LocalError
+from migrate.profiles.profile import FACTS, HEAD, UNKNOWN, Profile
 
 FORMAT_VERSION = 1
 FOLDER = "profiles"
 Side = Literal["source", "destination"]
-_HEAD = ("format", "side", "peer", "assessed_at")
 _PARTS = ("value", "how", "when", "override")
 _WORDS = """\
 # What `migrate assess` learnt about the {side}. A table is one fact: its value (without one it is not known),
 # how it was learnt and when. To overrule a fact add a line `override = ...` to its table: it counts instead
 # of the value, and assess keeps it and names it when it runs again.
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Profile:
-    """What is known about one peer; None is not known.
-
-    Attributes:
-        peer: `AE@host:port` that was asked.
-        assessed_at: When, last.
-        models: Services offered: `study-root-find`, `patient-root-move` and the like.
-        extended_negotiation: What C-FIND granted of it, in hex; "" when the peer did not answer (PS3.4 C.5.2).
-        result_cap: So many answers come at most; with `cap_signal` A700 or Cxxx, so many came at least.
-        cap_signal: How a capped answer ends: a status in hex, `silent` (0000), or `none` (no cap was met).
-        complete_answers: The largest answer that came whole.
-        wildcard: `*` matches in text keys.
-        date_ranges: Ranges of StudyDate match.
-        time_ranges: Ranges of StudyTime within one day match.
-        datetime_interval: Ranges of date and time are one interval (else two filters, PS3.4 C.2.2.2.5).
-        undated_in_ranges: A range of dates returns studies without a date.
-        uid_lists: Lists of UIDs match.
-        empty_value_matching: `""` finds empty values (PS3.4 C.2.2.2.6).
-        relational_queries: Levels below STUDY answer without the keys above.
-        patient_root: Patient Root C-FIND answers.
-        optional_keys: `LEVEL.Keyword` -> `filled`, `empty` or `absent`.
-        counts_instances: NumberOfStudyRelatedInstances comes back and is right.
-        counts_series: NumberOfStudyRelatedSeries comes back and is right.
-        character_sets: Specific Character Sets of the answers seen.
-        c_get: C-GET brought an instance (at a destination: is offered).
-        c_move: C-MOVE brought an instance to us (at a destination: is offered and knows us).
-        retrieve: Which of them to use.
-        move_destinations: Our AE titles -> `arrived`, or what happened instead.
-        move_status_honest: The counters of final responses agreed with what arrived.
-        move_nothing_status: Final status of a C-MOVE for a study that does not exist, in hex.
-        echo_latency_s: Median of C-ECHO.
-        find_latency_s: Median of small C-FINDs.
-        find_latency_p90_s: Nine of ten small C-FINDs are quicker.
-        find_latency_by_hour: Hour of the day (run.timezone) -> median of small C-FINDs.
-        associations: So many at once before the latency doubles or the peer refuses.
-        finds_images: C-FIND at IMAGE level answers.
-        storage_commitment: The service is offered (PS3.4 J).
-        contexts: SOP class -> transfer syntaxes that the destination accepts.
-        refused_contexts: SOP class -> transfer syntaxes that it refuses.
-    """
-
-    peer: str | None = None
-    assessed_at: str | None = None
-    models: tuple[str, ...] | None = None
-    extended_negotiation: str | None = None
-    result_cap: int | None = None
-    cap_signal: str | None = None
-    complete_answers: int | None = None
-    wildcard: bool | None = None
-    date_ranges: bool | None = None
-    time_ranges: bool | None = None
-    datetime_interval: bool | None = None
-    undated_in_ranges: bool | None = None
-    uid_lists: bool | None = None
-    empty_value_matching: bool | None = None
-    relational_queries: bool | None = None
-    patient_root: bool | None = None
-    optional_keys: Mapping[str, str] | None = None
-    counts_instances: bool | None = None
-    counts_series: bool | None = None
-    character_sets: tuple[str, ...] | None = None
-    c_get: bool | None = None
-    c_move: bool | None = None
-    retrieve: Literal["c-move", "c-get"] | None = None
-    move_destinations: Mapping[str, str] | None = None
-    move_status_honest: bool | None = None
-    move_nothing_status: str | None = None
-    echo_latency_s: float | None = None
-    find_latency_s: float | None = None
-    find_latency_p90_s: float | None = None
-    find_latency_by_hour: Mapping[str, float] | None = None
-    associations: int | None = None
-    finds_images: bool | None = None
-    storage_commitment: bool | None = None
-    contexts: Mapping[str, tuple[str, ...]] | None = None
-    refused_contexts: Mapping[str, tuple[str, ...]] | None = None
-
-
-FACTS = tuple(field.name for field in fields(Profile) if field.name not in _HEAD)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,6 +105,22 @@ def load_profile(run_folder: Path, side: Side) -> Profile:
     return read_profile(run_folder, side).to_profile()
 
 
+def peer_name(address: tuple[str, str, int]) -> str:
+    """`AE@host:port`."""
+    return "{}@{}:{}".format(*address)
+
+
+def load_profile_of(run_folder: Path, side: Side, address: tuple[str, str, int]) -> Profile:
+    """What is known about the peer at (AE title, host, port); all None when another peer was assessed.
+
+    A file without `peer`, written by hand, holds for whichever peer is configured.
+
+    Raises as `load_profile`.
+    """
+    profile = load_profile(run_folder, side)
+    return profile if profile.peer in {"", peer_name(address)} else UNKNOWN
+
+
 def read_profile(run_folder: Path, side: Side) -> ProfileFile:
     """The file as it stands; without facts when there is none. Raises as `load_profile`."""
     path = profile_path(run_folder, side)
@@ -207,7 +141,7 @@ def _parsed(side: Side, tables: dict[str, Any]) -> ProfileFile:
         raise FormatTooNew(
             "the profile was written by a newer version", "use that version", file=_file_name(side), format=version
         )
-    head = {name: str(tables.pop(name, "")) for name in _HEAD[1:]}
+    head = {name: str(tables.pop(name, "")) for name in HEAD[1:]}
     _refuse_unknown(side, "", tables, FACTS)
     learnt = {name: _fact(side, name, table) for name, table in tables.items()}
     return ProfileFile(side=side, peer=head["peer"], assessed_at=head["assessed_at"], learnt=learnt)
