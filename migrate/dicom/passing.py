@@ -50,6 +50,15 @@ class Passing(Protocol):
         """Take bytes of the value; returns those that come after it or after what could be used at once."""
         ...
 
+    @property
+    def left(self) -> int:
+        """Bytes that are certain to be payload."""
+        ...
+
+    def skip(self, count: int) -> None:
+        """Let `count` bytes, fewer than `left`, pass unseen."""
+        ...
+
 
 class NativePassing:
     """A value of known length."""
@@ -58,6 +67,15 @@ class NativePassing:
         self._sink = sink
         self._left = length
         self.done = length == 0
+
+    @property
+    def left(self) -> int:
+        """Bytes of the value still to come."""
+        return self._left
+
+    def skip(self, count: int) -> None:
+        """Let `count` bytes pass unseen."""
+        self._left -= count
 
     def feed(self, view: memoryview) -> memoryview:
         """Take bytes of the value; returns those behind it."""
@@ -86,6 +104,16 @@ class FragmentsPassing:
         self._left = 0
         self._counts = True
         self.done = False
+
+    @property
+    def left(self) -> int:
+        """Bytes of the fragment still to come."""
+        return self._left
+
+    def skip(self, count: int) -> None:
+        """Let `count` bytes of the fragment pass unseen."""
+        self._left -= count
+        self._offset += count
 
     def feed(self, view: memoryview) -> memoryview:
         """Take some bytes of the value; returns the rest, to be fed again unless `done`."""

@@ -6,9 +6,10 @@ pass is complete: a data set that was cut anywhere raises IllegalDicom when it i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import BinaryIO, Final
 
 from migrate.dicom.bulk import BULK_ELEMENTS, LARGE_BYTES, PIXEL_ELEMENTS, expected_pixel_bytes, is_bulk
 from migrate.dicom.charset import charset_terms
@@ -39,6 +40,7 @@ _PIXEL_DATA_PROVIDER_URL: Final = 0x00287FE0
 _FIRST_GROUP: Final = 0x0008
 _BELOW: Final = (_FIRST_GROUP << 16) - 1
 _HEAD_BYTES: Final = 8
+_FILE_BLOCK_BYTES: Final = 16_384  # most headers fit, and little of the pixels comes with them
 _VRS: Final = frozenset(vr.encode() for vr in SHORT_VRS | LONG_VRS)
 _ITEM_STARTS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 
@@ -84,6 +86,19 @@ class Tokenizer:
             return
         for piece in self._inflater.feed(view):
             self._push(memoryview(piece))
+
+    @property
+    def skippable(self) -> int:
+        """How many of the next bytes are bulk data that a reader of files need not read."""
+        if self._passing is None or self._inflater is not None:
+            return 0
+        return max(0, self._passing.left - 1)
+
+    def skip(self, count: int) -> None:
+        """Let `count` bytes, at most `skippable`, pass unread. A bulk sink does not see them."""
+        if self._passing is not None and count:
+            self._passing.skip(count)
+            self._base += count
 
     def close(self) -> Header:
         """End the data set.
@@ -291,6 +306,31 @@ class Tokenizer:
             return
         if self._elements.keys().isdisjoint({*PIXEL_ELEMENTS, _PIXEL_DATA_PROVIDER_URL}):
             self._walker.refuse_at("the header describes an image and no pixel data follows", self._base)
+
+
+def header_of_file(file: BinaryIO, offset: int, transfer_syntax_uid: str) -> Header:
+    """The header of a data set in a file, without reading its bulk data.
+
+    Args:
+        file: Opened for reading, unbuffered.
+        offset: Where the data set begins.
+        transfer_syntax_uid: What the file meta information says.
+
+    Raises:
+        IllegalDicom: It is no complete data set.
+        OSError: It cannot be read.
+    """
+    tokenizer = Tokenizer(transfer_syntax_uid)
+    size = os.fstat(file.fileno()).st_size
+    block = memoryview(bytearray(_FILE_BLOCK_BYTES))
+    while offset < size:
+        count = os.preadv(file.fileno(), [block], offset)
+        tokenizer.feed(block[:count])
+        offset += count
+        skipped = min(tokenizer.skippable, size - offset)
+        tokenizer.skip(skipped)
+        offset += skipped
+    return tokenizer.close()
 
 
 def _as_written(declared: TransferSyntax, code: bytes) -> TransferSyntax:

@@ -134,15 +134,22 @@ class Walker(HeadReader):
             self.refuse("sequences nested too deeply", pos, depth=frame.depth)
         items: list[Item] = []
         heads = WORDS[frame.little].implicit.unpack_from
+        empty = Item((), frame.little)
         while delimited or pos < frame.end:
             if pos + 8 > frame.end:
                 self.short(pos + 8, pos, frame)
             group, element, length = heads(buffer, pos)
             tag = group << 16 | element
             if tag == ITEM:
-                self.count_item(pos)
-                elements, pos = self._item(buffer, pos + 8, length, frame) if length else ((), pos + 8)
-                items.append(Item(elements, frame.little))
+                self.items += 1
+                if self.items > self.limits.items:
+                    self.refuse("too many items", pos, limit=self.limits.items)
+                if length:
+                    elements, pos = self._item(buffer, pos + 8, length, frame)
+                    items.append(Item(elements, frame.little))
+                else:
+                    items.append(empty)
+                    pos += 8
             elif tag == SEQUENCE_DELIMITATION:
                 pos += 8
                 if delimited:
