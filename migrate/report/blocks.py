@@ -84,12 +84,12 @@ class Table:
     @property
     def paged(self) -> bool:
         """Too long to be shown at once."""
-        return len(self.rows) > PAGE_ROWS
+        return not self.static and len(self.rows) > PAGE_ROWS
 
     @property
     def first_rows(self) -> Sequence[Row]:
         """What stands in the page before any script runs, and on paper."""
-        return self.rows[:PAGE_ROWS]
+        return self.rows[:PAGE_ROWS] if self.paged else self.rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

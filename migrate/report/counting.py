@@ -21,7 +21,9 @@ from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, firs
 SOP = "sop_instance_uid"
 SERIES = "series_instance_uid"
 MOST_DIFFERING = 50_000
-MINUTE = len("2026-03-04T17:15")
+MINUTE, SECOND = len("2026-03-04T17:15"), len("2026-03-04T17:15:00")
+# A stage that worked in more seconds than this is counted by the minute: its picture loses nothing.
+MOST_SECONDS = 20_000
 WANTED: Mapping[str, Sequence[str]] = {
     "studies": ("study_day", "crawl_id"),
     "series": (SERIES, "modality", "crawl_id"),
@@ -45,7 +47,7 @@ class Counts:
     sop_classes: Counter[tuple[str, str]] = field(default_factory=Counter)  # UID, instances or bytes
     proofs: Counter[tuple[str, str]] = field(default_factory=Counter)  # method, outcome
     changes: Counter[tuple[str, str, str, str, bool]] = field(default_factory=Counter)  # rule to identifying
-    minutes: dict[str, Counter[str]] = field(default_factory=dict)  # stage -> minute -> instances
+    times: dict[str, Counter[str]] = field(default_factory=dict)  # stage -> second or minute -> instances
     differing: list[tuple[str, str, str]] = field(default_factory=list)  # SOP instance, outcome, tag paths
 
 
@@ -111,12 +113,22 @@ def _count_moved(counts: Counts, rows: Slice, evidence: pa.Table) -> None:
         ("upload", stored["sent_at"]),
         ("verify", matched["verified_at"]),
     ):
-        minutes = counts.minutes.setdefault(stage, Counter())
-        for found in pc.value_counts(pc.utf8_slice_codeunits(column, 0, MINUTE)).to_pylist():
-            minutes[found["values"] or ""] += found["counts"]
+        times = counts.times.setdefault(stage, Counter())
+        for found in pc.value_counts(pc.utf8_slice_codeunits(column, 0, SECOND)).to_pylist():
+            times[found["values"] or ""] += found["counts"]
+        if len(times) > MOST_SECONDS:
+            counts.times[stage] = by_minute(times)
     wrong = verified.filter(pc.not_equal(verified["outcome"], "match")).select([SOP, "outcome", "differs"])
     for row in wrong.slice(0, max(0, MOST_DIFFERING - len(counts.differing))).to_pylist():
         counts.differing.append((row[SOP], row["outcome"], row["differs"] or ""))
+
+
+def by_minute(times: Counter[str]) -> Counter[str]:
+    """The same counts by the minute."""
+    found: Counter[str] = Counter()
+    for at, n in times.items():
+        found[at[:MINUTE]] += n
+    return found
 
 
 def _latest_verification(rows: pa.Table) -> pa.Table:

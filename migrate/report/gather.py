@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from migrate.config import Config
@@ -15,7 +17,7 @@ from migrate.journal import read as journal
 from migrate.manifest.place import sources_of
 from migrate.manifest.read import batches
 from migrate.report.certificate import crawl_certificate
-from migrate.report.counting import MINUTE, MOST_DIFFERING, Counts, count
+from migrate.report.counting import MINUTE, MOST_DIFFERING, SECOND, Counts, by_minute, count
 from migrate.report.digests import digests
 from migrate.report.facts import (
     Changed,
@@ -33,7 +35,12 @@ from migrate.report.run import Run
 PACKAGES = ("cdi-migrate", "pydicom", "pynetdicom", "pyarrow", "dask")
 MOST_LINES = 50_000
 MOST_FLOW_POINTS = 60
-FLOW_STEPS_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440, 2880, 10080, 43200)
+ONE_MINUTE_S, ONE_DAY_S = 60, 86_400
+FLOW_STEPS_S = (
+    *(1, 2, 5, 10, 15, 30),
+    *(ONE_MINUTE_S * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720)),
+    *(ONE_DAY_S * days for days in (1, 2, 7, 30)),
+)
 SETTLED_ASIDE = frozenset({"QUARANTINED", "EXCLUDED"})
 
 
@@ -179,33 +186,37 @@ def _rates(counts: Counts) -> list[Rate]:
     return [
         Rate(
             stage=stage,
-            instances=minutes.total(),
+            instances=times.total(),
             size_bytes=received if stage == "retrieve" else None,
-            active_minutes=len(minutes),
+            active_minutes=len(by_minute(times)),
         )
-        for stage, minutes in counts.minutes.items()
-        if minutes
+        for stage, times in counts.times.items()
+        if times
     ]
 
 
 def _flow(counts: Counts) -> list[Flow]:
     """Cumulative counts at no more than MOST_FLOW_POINTS times, evenly apart, in UTC."""
-    times = sorted({minute for found in counts.minutes.values() for minute in found if len(minute) == MINUTE})
+    times = sorted({at for found in counts.times.values() for at in found if len(at) >= MINUTE})
     if not times:
         return []
     first, last = datetime.fromisoformat(times[0]), datetime.fromisoformat(times[-1])
-    span = (last - first) // timedelta(minutes=1) + 1
-    step = next((s for s in FLOW_STEPS_MINUTES if span / s < MOST_FLOW_POINTS - 1), FLOW_STEPS_MINUTES[-1])
-    points = []
-    for place in range(-(-span // step) + 1):
-        at = first + timedelta(minutes=step * place)
-        until = at.isoformat()[:MINUTE]
-        sums = [
-            sum(n for minute, n in counts.minutes.get(stage, Counter()).items() if minute < until)
-            for stage in ("retrieve", "upload", "verify")
-        ]
-        points.append(Flow(at=at.strftime("%m-%d %H:%M"), received=sums[0], uploaded=sums[1], verified=sums[2]))
-    return points
+    span_s = (last - first) // timedelta(seconds=1) + 1
+    step_s = next((step for step in FLOW_STEPS_S if span_s / step < MOST_FLOW_POINTS - 1), FLOW_STEPS_S[-1])
+    points = [first + timedelta(seconds=step_s * place) for place in range(-(-span_s // step_s) + 1)]
+    form = "%H:%M:%S" if step_s < ONE_MINUTE_S else "%m-%d %H:%M"
+    sums = [_until(counts.times.get(stage, Counter()), points) for stage in ("retrieve", "upload", "verify")]
+    return [
+        Flow(at=at.strftime(form), received=received, uploaded=uploaded, verified=verified)
+        for at, received, uploaded, verified in zip(points, *sums, strict=True)
+    ]
+
+
+def _until(times: Counter[str], points: Sequence[datetime]) -> list[int]:
+    """How many instances had a time before each point."""
+    keys = sorted(times)
+    sums = [0, *accumulate(times[key] for key in keys)]
+    return [sums[bisect_left(keys, point.isoformat()[:SECOND])] for point in points]
 
 
 def _settings(config: Config | None) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from migrate.report import charts, figures
 from migrate.report.blocks import Bars, Figures, Prose, Row, Section, Signatures, Table, Tone, Verdict
 from migrate.report.draw import book_columns, books, columns, figure, part, section, still, table, totals
-from migrate.report.facts import Digest, Entry, Facts, Held, summed
+from migrate.report.facts import LEVELS, Digest, Entry, Facts, Held, summed
 from migrate.report.plots import split_bar
 from migrate.report.texts import Words
 from migrate.report.verdict import SIGNABLE, reasons, standing
@@ -36,8 +36,12 @@ def summary(facts: Facts, words: Words) -> Section:
 def balance(facts: Facts, words: Words) -> Section:
     """The books: in total, year by modality, by facility, and every line."""
     heads = columns(words, ("year", "text"), ("modality", "text"), ("facility", "text"), ("level", "level"))
-    undated = words("book.undated")
-    lines = [(e.year or undated, e.modality, e.facility, e.level, *books(e)[:-1]) for e in facts.balance]
+    undated, unknown = words("book.undated"), words("book.unknown")
+    ranks = {year: rank for rank, year in enumerate(charts.newest_first({e.year for e in facts.balance}))}
+    lines = [
+        (e.year or undated, e.modality or unknown, e.facility or unknown, e.level, *books(e)[:-1])
+        for e in sorted(facts.balance, key=lambda e: (ranks[e.year], e.modality, e.facility, LEVELS.index(e.level)))
+    ]
     every = table(words, "balance", [*heads, *book_columns(words, "amount")[:-1]], lines)
     matrix, by_facility = charts.year_matrix(facts, words), _facilities(facts, words)
     return section(words, "balance", totals(facts, words, "totals"), matrix, by_facility, every)

@@ -123,36 +123,42 @@ TEXTS: dict[str, tuple[str, str]] = {
     "summary.bars": ("The four books, at each level", "Les quatre livres, à chaque niveau"),
     "reason.no_balance": ("Run: migrate reconcile", "Exécutez\u00a0: migrate reconcile"),
     "reason.balanced": (
-        "source = migrated + excluded + failed + pending, in all {lines} lines",
-        "source = migré + exclu + en échec + en attente, dans les {lines} lignes",
+        "source = migrated + excluded + failed + pending, in every line of {lines}",
+        "source = migré + exclu + en échec + en attente, dans chacune des {lines} lignes",
     ),
     "reason.unbalanced": (
-        "{lines} lines of the balance do not add up",
-        "{lines} lignes du bilan ne sont pas équilibrées",
+        "Lines of the balance that do not add up: {lines}",
+        "Lignes du bilan non équilibrées\u00a0: {lines}",
     ),
     "reason.closed": (
-        "The crawl is closed: {windows} windows accounted for",
-        "L\u2019inventaire est clos\u00a0: {windows} fenêtres justifiées",
+        "The crawl is closed; windows accounted for: {windows}",
+        "L\u2019inventaire est clos\u00a0; fenêtres justifiées\u00a0: {windows}",
     ),
     "reason.not_closed": (
-        "{windows} windows of the crawl are not closed",
-        "{windows} fenêtres de l\u2019inventaire ne sont pas closes",
+        "Windows of the crawl that are not closed: {windows}",
+        "Fenêtres d\u2019inventaire non closes\u00a0: {windows}",
     ),
     "reason.not_crawled": ("There is no crawl to certify", "Aucun inventaire à certifier"),
-    "reason.pending": ("{studies} studies are still to be moved", "{studies} études restent à migrer"),
+    "reason.pending": (
+        "Studies still to be moved: {studies}",
+        "Études restant à migrer\u00a0: {studies}",
+    ),
     "reason.failed": (
-        "{studies} studies failed; each has a class and a reason below",
-        "{studies} études en échec\u00a0; chacune a une classe et un motif ci-dessous",
+        "Studies that failed: {studies}; each has a class and a reason below",
+        "Études en échec\u00a0: {studies}\u00a0; chacune a une classe et un motif ci-dessous",
     ),
     "reason.none_failed": ("No study failed", "Aucune étude en échec"),
-    "reason.excluded": ("{studies} studies stay behind on purpose", "{studies} études restent volontairement"),
+    "reason.excluded": (
+        "Studies that stay behind on purpose: {studies}",
+        "Études qui restent volontairement\u00a0: {studies}",
+    ),
     "reason.content": (
-        "{instances} instances proven by content at the destination",
-        "{instances} instances prouvées par leur contenu à destination",
+        "Instances proven by content at the destination: {instances}",
+        "Instances prouvées par leur contenu à destination\u00a0: {instances}",
     ),
     "reason.differs": (
-        "{instances} instances differ at the destination",
-        "{instances} instances diffèrent à destination",
+        "Instances that differ at the destination: {instances}",
+        "Instances qui diffèrent à destination\u00a0: {instances}",
     ),
     "figure.STUDY.source": ("Studies at the source", "Études à la source"),
     "figure.STUDY.migrated": ("Studies migrated", "Études migrées"),
@@ -250,14 +256,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "inventory.others": ("Others", "Autres"),
     "crawl.title": ("Crawl certificate", "Certificat d\u2019inventaire"),
     "crawl.lead": (
-        (
-            "A window is closed when its count is below the result cap or the counts of its parts add "
-            "up. The crawl is closed when every window is."
-        ),
-        (
-            "Une fenêtre est close quand son compte est sous la limite de résultats ou quand ses parties "
-            "s\u2019additionnent. L\u2019inventaire est clos quand toutes le sont."
-        ),
+        "A window is closed when nothing in it can have been missed. The crawl is closed when one question was answered whole, or the date axis and a second axis are closed.",
+        "Une fenêtre est close quand rien n\u2019a pu y être omis. L\u2019inventaire est clos quand une question a reçu une réponse entière, ou quand l\u2019axe des dates et un second axe sont clos.",
     ),
     "crawl.interval": ("estimate; between {low} and {high}", "estimation\u00a0; entre {low} et {high}"),
     "crawl.no_estimate": ("no second axis to estimate from", "pas de second axe pour estimer"),

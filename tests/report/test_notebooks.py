@@ -31,7 +31,7 @@ def folder(request: pytest.FixtureRequest, reported: Reported) -> Path:
 def test_a_notebook_runs_to_its_end(path: Path, folder: Path) -> None:
     backend = "module://matplotlib_inline.backend_inline"
     env = {**os.environ, "MIGRATE_RUN": str(folder), "PYTHONPATH": str(CHECKOUT), "MPLBACKEND": backend}
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     where = {"metadata": {"path": path.parent}}
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources=where).execute(env=env)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
@@ -41,7 +41,7 @@ def test_a_notebook_runs_to_its_end(path: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in nbformat.read(path, as_version=4).cells:  # type: ignore[no-untyped-call]
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
 

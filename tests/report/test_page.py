@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -134,3 +135,10 @@ def test_fifty_thousand_lines_are_in_the_page_and_the_rest_in_the_file() -> None
     rows = [(n,) for n in range(MAX_PAGE_ROWS + 7)]
     drawn = table(Words("en"), "exceptions", [Column(key="n", label="n", kind="count")], rows)
     assert (len(drawn.rows), drawn.more_rows) == (MAX_PAGE_ROWS, 7)
+
+
+def test_a_short_table_that_stays_as_it_is_shows_all_its_rows(reported: Reported) -> None:
+    with (reported.folder / "reports" / "config.csv").open(encoding="utf-8-sig", newline="") as file:
+        settings = list(csv.reader(file))[1:]
+    assert len(settings) > 25
+    assert [row[0] for row in reported.page.tables["config"]] == [row[0] for row in settings]
