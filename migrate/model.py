@@ -134,7 +134,8 @@ class Prepared:
 class StoreOutcome:
     """What the destination answered for one instance. `status` None = no answer: unknown.
 
-    Status codes are PS3.4 B.2.3; `refused_context` says no presentation context was accepted.
+    Status codes are PS3.4 B.2.3; `refused_context` says no presentation context was accepted;
+    `damaged` that the staged file is gone or not what was received, so it was not sent whole.
     """
 
     sop_instance_uid: str
@@ -145,6 +146,7 @@ class StoreOutcome:
     sent_wire_xxh3: str | None = None
     sent_at: str = ""
     refused_context: str | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -104,13 +104,14 @@ class Received:
 class Sendable:
     """One staged instance as it will be sent: new bytes and untouched ranges of the staged file.
 
-    `segments` in order make the data set (in its own transfer syntax): bytes, or (offset, length)
-    in the file at `path`.
+    `segments()` in order make the data set (in its own transfer syntax): bytes, or (offset, length)
+    within the data set of the staged file at `path`. It reads the file: IllegalDicom or OSError say
+    that the file is no longer what was received.
     """
 
     evidence: Evidence
     path: Path
-    segments: tuple[bytes | tuple[int, int], ...]
+    segments: Callable[[], tuple[bytes | tuple[int, int], ...]]
     dataset_xxh3: str
 
 

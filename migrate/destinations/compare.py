@@ -8,6 +8,7 @@ from migrate.dicom.digest import dataset_digest, differing_paths
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import read_meta
 from migrate.dicom.stream import Tokenizer
+from migrate.errors import IllegalDicom
 from migrate.model import Checked, Evidence, Outcome, now
 from migrate.peers import Sendable
 from migrate.staging.intake import Arrival
@@ -64,13 +65,14 @@ class Expectation:
     def _explained(self, item: Sendable, arrival: Arrival, *, same_bulk: bool) -> Checked:
         """Name the tags that differ; the declared coercions of the destination are no difference."""
         uid = item.evidence.sop_instance_uid
-        if same_bulk and self.coercions:
-            header = header_of(item)
-            if dataset_digest(header, skip=self.coercions) == dataset_digest(
-                arrival.digested.header, skip=self.coercions
-            ):
-                return self._checked(uid, Outcome.MATCH, (), "but for declared coercions")
-        differs = differing_paths(header_of(item), arrival.digested.header, skip=self.coercions)
+        came = arrival.digested.header
+        try:
+            sent = header_of(item)
+        except (OSError, IllegalDicom):
+            return self._checked(uid, Outcome.DIFFERS, ("bulk" if not same_bulk else "dataset",), "staged file is gone")
+        if same_bulk and dataset_digest(sent, skip=self.coercions) == dataset_digest(came, skip=self.coercions):
+            return self._checked(uid, Outcome.MATCH, (), "but for declared coercions")
+        differs = differing_paths(sent, came, skip=self.coercions)
         return self._checked(uid, Outcome.DIFFERS, (*(() if same_bulk else ("bulk",)), *differs))
 
     def _checked(self, uid: str, outcome: Outcome, differs: tuple[str, ...] = (), detail: str = "") -> Checked:
@@ -88,6 +90,6 @@ def header_of(item: Sendable) -> Header:
     tokenizer = Tokenizer(item.evidence.transfer_syntax_uid)
     with item.path.open("rb") as file:
         start = read_meta(file.fileno()).dataset_offset
-    for block in sent_blocks(item.path, start, item.segments):
+    for block in sent_blocks(item.path, start, item.segments()):
         tokenizer.feed(block)
     return tokenizer.close()

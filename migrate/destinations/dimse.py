@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from migrate.destinations.compare import Expectation
 from migrate.destinations.sending import Proof
-from migrate.errors import PeerError, PeerRefused, PeerUnavailable
+from migrate.errors import IllegalDicom, LocalError, PeerError, PeerRefused, PeerUnavailable
 from migrate.model import Checked, InstanceRef, Level, Outcome, StoreOutcome, now
 from migrate.peers import Features, Match, Sendable
 from migrate.staging.doorstep import Doorstep

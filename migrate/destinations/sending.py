@@ -7,7 +7,6 @@ known before its last fragment leaves: a file that changed on the disk is never 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from migrate.dicom.digest import Xxh3
 from migrate.dicom.part10 import read_meta
@@ -22,34 +21,37 @@ class Damaged(LocalError):
     """A staged file is not what was received."""
 
 
-@dataclass
 class Proof:
-    """Digests what is sent, and what the staged file held, in the same pass."""
+    """Digests what is sent, and what the staged file held, in the same pass.
 
-    item: Sendable
-    dataset_offset: int
-    sent: Xxh3 = field(default_factory=Xxh3)
-    staged: Xxh3 = field(default_factory=Xxh3)
-    left: int = 0
+    Args:
+        item: What to send.
 
-    def outgoing(self) -> Outgoing:
-        """The object for the wire; its tap is this proof."""
-        segments = tuple(
-            one if isinstance(one, bytes) else FileRange(self.item.path, self.dataset_offset + one[0], one[1])
-            for one in self.item.segments
-        )
-        evidence = self.item.evidence
-        outgoing = Outgoing(
+    Raises:
+        IllegalDicom, OSError: The staged file is gone or no longer what was received.
+    """
+
+    def __init__(self, item: Sendable) -> None:
+        self.item = item
+        self.sent = Xxh3()
+        self._staged = Xxh3()
+        with item.path.open("rb", buffering=0) as file:
+            self._offset = read_meta(file.fileno()).dataset_offset
+        self._segments = item.segments()
+        evidence = item.evidence
+        self.outgoing = Outgoing(
             sop_class_uid=evidence.sop_class_uid,
             sop_instance_uid=evidence.sop_instance_uid,
             transfer_syntax_uid=evidence.transfer_syntax_uid,
-            segments=segments,
+            segments=tuple(
+                one if isinstance(one, bytes) else FileRange(item.path, self._offset + one[0], one[1])
+                for one in self._segments
+            ),
             tap=self.saw,
         )
-        self.left = outgoing.size_bytes
-        self._walk = self._stages()
-        self._room = next(self._walk, None)
-        return outgoing
+        self._left = self.outgoing.size_bytes
+        self._walk = self._stretches()
+        self._now = next(self._walk, None)
 
     def saw(self, view: memoryview) -> None:
         """Bytes are about to leave.
@@ -58,21 +60,21 @@ class Proof:
             Damaged: These are the last ones, and the staged file is not what was received.
         """
         self.sent.update(view)
-        self.left -= len(view)
-        while view and self._room:
-            count = min(self._room[0], len(view))
-            if self._room[1]:
-                self.staged.update(view[:count])
+        self._left -= len(view)
+        while view and self._now:
+            count = min(self._now[0], len(view))
+            if self._now[1]:
+                self._staged.update(view[:count])
             view = view[count:]
-            rest = self._room[0] - count
-            self._room = (rest, self._room[1]) if rest else next(self._walk, None)
-        if self.left == 0 and self.staged.hexdigest() != self.item.evidence.wire_xxh3:
+            rest = self._now[0] - count
+            self._now = (rest, self._now[1]) if rest else next(self._walk, None)
+        if self._left == 0 and self._staged.hexdigest() != self.item.evidence.wire_xxh3:
             raise Damaged("a staged file is not what was received", wire=self.item.evidence.wire_xxh3)
 
-    def _stages(self) -> Iterator[tuple[int, bool]]:
+    def _stretches(self) -> Iterator[tuple[int, bool]]:
         """(bytes, are they the file's own) for each segment; what was replaced is digested in between."""
         at = 0
-        for segment in self.item.segments:
+        for segment in self._segments:
             if isinstance(segment, bytes):
                 if segment:
                     yield len(segment), False
@@ -86,13 +88,7 @@ class Proof:
         if begin == end:
             return
         with self.item.path.open("rb") as file:
-            file.seek(self.dataset_offset + begin)
+            file.seek(self._offset + begin)
             while begin < end and (block := file.read(min(BLOCK_BYTES, end - begin))):
-                self.staged.update(block)
+                self._staged.update(block)
                 begin += len(block)
-
-
-def dataset_offset(item: Sendable) -> int:
-    """Where the data set begins in the staged file."""
-    with item.path.open("rb") as file:
-        return read_meta(file.fileno()).dataset_offset

@@ -12,8 +12,9 @@ from migrate.journal.events import Event, Lost, Normalized
 from migrate.model import Defect, Evidence, ExceptionClass, Prepared
 from migrate.peers import StagedStudy
 from migrate.rules.apply import Normalized as Changed
+from migrate.rules.result import header_after
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import StagedObject, edited, edited_header, is_whole, read_staged
+from migrate.stages.staged import StagedObject, edited, is_whole, read_staged
 
 
 def normalize(site: Site, study: StagedStudy) -> Event:
@@ -51,5 +52,5 @@ def normalize(site: Site, study: StagedStudy) -> Event:
 def _prepared(evidence: Evidence, staged: StagedObject, result: Changed) -> Prepared:
     digest = evidence.dataset_xxh3
     if result.edits:
-        digest = dataset_digest(edited_header(staged, result.edits))
+        digest = dataset_digest(header_after(staged.header, result.edits))
     return Prepared(sop_instance_uid=evidence.sop_instance_uid, dataset_xxh3=digest, changes=result.changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,7 @@ from pathlib import Path
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import read_meta
 from migrate.dicom.splice import Span, deflated, splice
-from migrate.dicom.stream import Tokenizer
-from migrate.errors import IllegalDicom
+from migrate.dicom.stream import header_of_file
 from migrate.model import Evidence
 from migrate.peers import Sendable, StagedStudy
 from migrate.rules.apply import Normalized, normalize
@@ -23,15 +23,6 @@ Edits = Mapping[int, tuple[str, bytes] | None]
 
 BLOCK_BYTES = 262_144
 LARGEST_META_BYTES = 65_536
-
-
-class Unreadable(Exception):
-    """Staged files that are gone or no longer whole."""
-
-    def __init__(self, reason: str, uids: tuple[str, ...]) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.uids = uids
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +56,10 @@ def read_staged(area: LandingArea, evidence: Evidence) -> StagedObject:
         OSError: It cannot be read.
     """
     path = area.path_of(evidence.wire_xxh3)
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         offset = read_meta(file.fileno()).dataset_offset
-        tokenizer = Tokenizer(evidence.transfer_syntax_uid)
-        file.seek(offset)
-        while block := file.read(BLOCK_BYTES):
-            tokenizer.feed(memoryview(block))
-    return StagedObject(path, offset, tokenizer.close())
+        header = header_of_file(file, offset, evidence.transfer_syntax_uid)
+    return StagedObject(path, offset, header)
 
 
 def edited(site: Site, study: StagedStudy, header: Header) -> Normalized:
@@ -87,14 +75,6 @@ def edited(site: Site, study: StagedStudy, header: Header) -> Normalized:
     return normalize(header, site.rules, facts)
 
 
-def edited_header(staged: StagedObject, edits: Edits) -> Header:
-    """The header after the edits, parsed from the bytes that will be sent."""
-    tokenizer = Tokenizer(staged.header.transfer_syntax_uid)
-    for block in sent_blocks(staged.path, staged.dataset_offset, segments_of(staged, edits)):
-        tokenizer.feed(block)
-    return tokenizer.close()
-
-
 def segments_of(staged: StagedObject, edits: Edits) -> tuple[bytes | tuple[int, int], ...]:
     """The edits spliced in front of, between and behind untouched ranges of the data set.
 
@@ -108,33 +88,21 @@ def segments_of(staged: StagedObject, edits: Edits) -> tuple[bytes | tuple[int, 
 
 
 def sendables(site: Site, study: StagedStudy) -> list[Sendable]:
-    """Every prepared instance as it will be sent.
-
-    Raises:
-        Unreadable: Some staged files are gone or no longer whole.
-    """
+    """Every prepared instance; how its bytes are put together is worked out when it is sent."""
     prepared = {one.sop_instance_uid: one for one in study.prepared}
-    items: list[Sendable] = []
-    lost: list[str] = []
-    for evidence in study.evidence:
-        uid = evidence.sop_instance_uid
-        if uid not in prepared:
-            continue
-        try:
-            segments = _segments(site, study, evidence)
-        except (OSError, IllegalDicom):
-            lost.append(uid)
-            continue
-        path = site.area.path_of(evidence.wire_xxh3)
-        items.append(Sendable(evidence=evidence, path=path, segments=segments, dataset_xxh3=prepared[uid].dataset_xxh3))
-    if lost:
-        raise Unreadable(f"{len(lost)} staged files are gone or damaged", tuple(lost))
-    return items
+    return [
+        Sendable(
+            evidence=evidence,
+            path=site.area.path_of(evidence.wire_xxh3),
+            segments=functools.partial(_segments, site, study, evidence),
+            dataset_xxh3=prepared[evidence.sop_instance_uid].dataset_xxh3,
+        )
+        for evidence in study.evidence
+        if evidence.sop_instance_uid in prepared
+    ]
 
 
 def _segments(site: Site, study: StagedStudy, evidence: Evidence) -> tuple[bytes | tuple[int, int], ...]:
-    if not is_whole(site.area, evidence):
-        raise IllegalDicom("a staged file is short", wire=evidence.wire_xxh3)
     staged = read_staged(site.area, evidence)
     edits = edited(site, study, staged.header).edits
     return segments_of(staged, edits) if edits else ((0, evidence.size_bytes),)

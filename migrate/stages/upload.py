@@ -8,9 +8,9 @@ from migrate.dicom.status import StoreClass, store_class
 from migrate.errors import PeerUnavailable
 from migrate.journal.events import Event, Lost, Uploaded
 from migrate.model import Defect, ExceptionClass, StoreOutcome, now
-from migrate.peers import Sendable, StagedStudy
+from migrate.peers import StagedStudy
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import Unreadable, sendables
+from migrate.stages.staged import sendables
 
 HELD = "held when asked"
 STORED = frozenset({StoreClass.STORED, StoreClass.STORED_CHANGED, StoreClass.DUPLICATE})
@@ -29,15 +29,12 @@ def upload(site: Site, study: StagedStudy) -> Event:
         PeerUnavailable: Some instances have no answer, or one that may pass.
         PeerRefused: The destination takes no association.
     """
-    try:
-        items = sendables(site, study)
-    except Unreadable as gone:
-        return Lost(study_instance_uid=study.study_instance_uid, reason=gone.reason, sop_instance_uids=gone.uids)
+    items = sendables(site, study)
     held = _held(site, study) if study.doubtful else frozenset()
     to_send = [item for item in items if item.evidence.sop_instance_uid not in held]
     outcomes = site.destination.store(to_send) if to_send else ()
-    if damaged := tuple(o.sop_instance_uid for o in outcomes if _damaged(to_send, o)):
-        reason = "a staged file changed after it was received"
+    if damaged := tuple(o.sop_instance_uid for o in outcomes if o.damaged):
+        reason = "staged files are gone, or not what was received"
         return Lost(study_instance_uid=study.study_instance_uid, reason=reason, sop_instance_uids=damaged)
     defects = _defects(outcomes, settle=study.settle)
     found = [_found(uid) for uid in sorted(held & {i.evidence.sop_instance_uid for i in items})]
@@ -51,11 +48,6 @@ def _held(site: Site, study: StagedStudy) -> frozenset[str]:
 
 def _found(sop_instance_uid: str) -> StoreOutcome:
     return StoreOutcome(sop_instance_uid=sop_instance_uid, status=None, warning=HELD, sent_at=now())
-
-
-def _damaged(items: Iterable[Sendable], outcome: StoreOutcome) -> bool:
-    """The destination half of `faults.md` row 25: the bytes were digested while they went out."""
-    return outcome.error_comment == "damaged"
 
 
 def _defects(outcomes: Iterable[StoreOutcome], *, settle: bool) -> list[Defect]:

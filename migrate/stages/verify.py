@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from migrate.errors import PeerUnavailable
-from migrate.journal.events import Event, Lost, Quarantined, SentInVain, Verified
+from migrate.journal.events import Event, Quarantined, SentInVain, Verified
 from migrate.model import Checked, Defect, ExceptionClass, Outcome
 from migrate.peers import StagedStudy
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import Unreadable, sendables
+from migrate.stages.staged import sendables
 
 
 def verify(site: Site, study: StagedStudy) -> Event:
@@ -20,15 +20,12 @@ def verify(site: Site, study: StagedStudy) -> Event:
 
     Returns:
         `Verified`; `SentInVain` when acknowledged instances are not held; `Quarantined` when
-        content differs or something stays unproven; `Lost` when a staged file is gone.
+        content differs or something stays unproven.
 
     Raises:
         PeerUnavailable: Something could not be compared, and this is not the last attempt.
     """
-    try:
-        items = sendables(site, study)
-    except Unreadable as gone:
-        return Lost(study_instance_uid=study.study_instance_uid, reason=gone.reason, sop_instance_uids=gone.uids)
+    items = sendables(site, study)
     checked = site.destination.read_back(study.study_instance_uid, items) if items else ()
     if not study.settle:
         if missing := sum(c.outcome is Outcome.MISSING for c in checked):
