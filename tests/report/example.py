@@ -69,7 +69,9 @@ def studies(count: int, *, nasty: bool = False) -> list[Study]:
             number=number,
             modality=chance.choice(["CT", "MR", "CR", "US", "MG"]),
             facility=NASTY if nasty and number % 5 == 0 else chance.choice(FACILITIES),
-            date=None if number % 13 == 5 else f"{chance.randint(2009, 2025)}{chance.randint(1, 12):02}15",
+            date=("" if number % 2 else None)
+            if number % 13 == 5
+            else f"{chance.randint(2009, 2025)}{chance.randint(1, 12):02}15",
             instances=chance.randint(2, 9),
             fate=fate,
             uid=f"{ROOT}.1.{number + 1}",

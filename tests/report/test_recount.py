@@ -64,8 +64,8 @@ ROWS = {
     "proofs": "SELECT method, outcome, count(*) FROM checked GROUP BY ALL",
     "differing": """SELECT sop_instance_uid, outcome, array_to_string(differs, ' ')
         FROM checked WHERE outcome <> 'match'""",
-    "changes": """SELECT rule, pack, pack_version, keyword, 'yes', count(DISTINCT sop_instance_uid)
-        FROM changes WHERE identifying GROUP BY ALL""",
+    "changes": """SELECT rule, pack, pack_version, keyword, CASE WHEN identifying THEN 'yes' ELSE 'no' END,
+        count(DISTINCT sop_instance_uid) FROM changes GROUP BY ALL""",
     "axes": """SELECT axis, count(*), sum(closed::int), sum(capped::int),
         sum(matches) FILTER (state <> 'split') FROM windows GROUP BY ALL""",
     "rates": """SELECT 'retrieve', count(*), sum(size_bytes), count(DISTINCT left(received_at, 16)),
@@ -79,7 +79,7 @@ ROWS = {
 FROM_COLUMN = {"sop_classes": 1, "syntaxes": 1}
 SOURCE_OF_THE_BALANCE = """
 SELECT year, modality, facility, level, sum(amount)::BIGINT, sum(proven)::BIGINT FROM (
-  SELECT CASE WHEN study_date IS NULL THEN 'Undated' ELSE left(study_date, 4) END AS year,
+  SELECT CASE WHEN coalesce(study_date, '') = '' THEN 'Undated' ELSE left(study_date, 4) END AS year,
     main.modality, trim(institution_name) AS facility, unnest(['STUDY', 'IMAGE', 'BYTES']) AS level,
     unnest([1, coalesce(n, 0), coalesce(size_bytes, 0)]) AS amount,
     unnest([NULL, coalesce(m, 0), coalesce(proven_bytes, 0)]) AS proven
