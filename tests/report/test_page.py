@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from migrate.errors import UsageError
+from migrate.manifest.place import Manifests
+from migrate.manifest.write import write_part
 from migrate.report.blocks import MAX_PAGE_ROWS, Column
 from migrate.report.draw import table
 from migrate.report.plain import shown
 from migrate.report.texts import LANGUAGES, Language, Words
 from migrate.report.write import ReportOptions, write_reports
 from tests.report.conftest import NOW, Reported
-from tests.report.example import NASTY, build_run
+from tests.report.example import NASTY, SOURCE, build_run
 from tests.report.page import Page
 
 
@@ -93,15 +96,36 @@ def test_the_figures_are_the_same_in_every_language(language: Language, reported
     assert f'<html lang="{language}">' in page.text
 
 
+def text_of(path: Path) -> str:
+    """Everything a reader could find in a report file; a workbook is unpacked."""
+    if path.suffix != ".xlsx":
+        return path.read_text(encoding="utf-8")
+    with zipfile.ZipFile(path) as book:
+        return "\n".join(book.read(name).decode("utf-8") for name in book.namelist())
+
+
 def test_a_redacted_report_points_to_no_study(tmp_path: Path) -> None:
     studies = build_run(tmp_path, count=30, nasty=True)
     options = ReportOptions(redact=True, viewer_url="https://viewer.example/{study_instance_uid}", now=NOW)
     for path in write_reports(tmp_path, options):
-        content = path.read_bytes().decode("utf-8", errors="ignore")
-        assert not [study.uid for study in studies if f"{study.uid}" in content and len(study.uid) > 30]
-        assert studies[3].uid not in content
-        assert "viewer.example" not in content
+        found = text_of(path)
+        assert not [study.uid for study in studies if f"{study.uid}<" in found or f'{study.uid}"' in found]
+        assert f"{studies[3].uid}" not in found
+        assert "viewer.example" not in found
     assert "Redacted copy." in (tmp_path / "reports" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_no_report_holds_a_name_a_number_or_a_birth_date(redact: bool, tmp_path: Path) -> None:
+    studies = build_run(tmp_path, count=12)
+    uids = [study.uid for study in studies]
+    canaries = {"patient_name": "CANARY^ZZQ", "patient_id": "9999999998", "patient_birth_date": "19011231"}
+    identities = {name: [value] * len(uids) for name, value in canaries.items()}
+    changes = {"before": ["CANARY^ZZQ"], "after": ["9999999998"], "study_instance_uid": uids[:1]}
+    write_part(Manifests(tmp_path, SOURCE), "identities", "1", {"study_instance_uid": uids, **identities})
+    write_part(Manifests(tmp_path, SOURCE), "identity_changes", "1", changes)
+    for path in write_reports(tmp_path, ReportOptions(redact=redact, now=NOW)):
+        assert not [value for value in canaries.values() if value in text_of(path)], path.name
 
 
 @pytest.mark.parametrize(
