@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,13 +21,19 @@ class Bars:
         self._counts: dict[str, int] = {}
         self._totals: dict[str, int | None] = {}
         self._told_at = time.monotonic()
+        self._logs = ExitStack()
 
     def __enter__(self) -> Self:
-        """The bars themselves."""
+        """The bars themselves; log lines go above them instead of through them."""
+        if self.live:
+            from tqdm.contrib.logging import logging_redirect_tqdm
+
+            self._logs.enter_context(logging_redirect_tqdm())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Leave the last state standing."""
+        self._logs.close()
         for bar in self._bars.values():
             bar.close()
         if not self.live and self._counts:

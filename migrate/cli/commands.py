@@ -8,6 +8,7 @@ from migrate.cli import (  # noqa: F401  importing a module registers its comman
     demo,  # isort: skip
     exceptions,  # isort: skip
     init,  # isort: skip
+    journal,  # isort: skip
     plan,  # isort: skip
     reconcile,  # isort: skip
     report,  # isort: skip

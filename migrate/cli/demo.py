@@ -19,6 +19,8 @@ from migrate.errors import UsageError
 
 STUDIES = 64
 CAP = 20
+# Three studies end in quarantine on purpose, so reconcile says 3 as well; 4 would be a finding.
+EXPECTED = frozenset({0, 3})
 
 
 @app.command()
@@ -37,14 +39,14 @@ def demo(
         _start_peers(stack, session, folder, facts)
         session.run = folder / "run"
         told: dict[str, Any] = {}
-        codes = [_step(session, name, told) for name in ("crawl", "plan", "run", "reconcile", "report")]
+        for name in ("crawl", "plan", "run", "reconcile", "report"):
+            code = _step(session, name, told)
+            if code not in EXPECTED:
+                raise typer.Exit(code)
     session.result(told)
     session.tell(
         f"took {time.monotonic() - began:.0f} s; open the report: {folder / 'run' / 'reports' / 'report.html'}"
     )
-    bad = [code for code in codes if code not in {0, 3}]
-    if bad:
-        raise typer.Exit(bad[0])
 
 
 def _fresh(folder: Path) -> None:
