@@ -191,6 +191,14 @@ class Facts:
         return bool(self.balance) and all(entry.balances for entry in self.balance)
 
     @property
+    def stale(self) -> bool:
+        """The run went on after the books were made: the journal says other numbers."""
+        study = self.total("STUDY")
+        said = (study.migrated, study.excluded, study.failed)
+        now = tuple(self.states.get(state, 0) for state in ("VERIFIED", "EXCLUDED", "QUARANTINED"))
+        return bool(self.states) and said != now
+
+    @property
     def open_exceptions(self) -> list[Exceptional]:
         """Studies that are not migrated and that nobody chose to leave behind."""
         return [line for line in self.exceptions if line.state != "EXCLUDED"]

@@ -109,6 +109,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "summary.no_balance": ("There are no books yet", "Il n\u2019y a pas encore de livres"),
     "summary.unbalanced": ("The books do not balance", "Les livres ne sont pas équilibrés"),
+    "summary.stale": ("The books are out of date", "Les livres ne sont pas \u00e0 jour"),
     "summary.open_crawl": (
         "Not complete: the crawl is not closed",
         "Incomplet\u00a0: l\u2019inventaire n\u2019est pas clos",
@@ -129,6 +130,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason.unbalanced": (
         "Lines of the balance that do not add up: {lines}",
         "Lignes du bilan non équilibrées\u00a0: {lines}",
+    ),
+    "reason.stale": (
+        "The run went on after the books were made. Run: migrate reconcile",
+        "L\u2019ex\u00e9cution a continu\u00e9 apr\u00e8s l\u2019\u00e9tablissement des livres. Ex\u00e9cutez\u00a0: migrate reconcile",
     ),
     "reason.closed": (
         "The crawl is closed; windows accounted for: {windows}",

@@ -13,7 +13,7 @@ from migrate.report.blocks import Tone
 from migrate.report.facts import Facts
 from migrate.report.texts import Words
 
-Standing = Literal["no_balance", "unbalanced", "open_crawl", "in_progress", "exceptions", "complete"]
+Standing = Literal["no_balance", "unbalanced", "stale", "open_crawl", "in_progress", "exceptions", "complete"]
 
 
 SIGNABLE: frozenset[Standing] = frozenset({"complete", "exceptions"})
@@ -25,6 +25,7 @@ def standing(facts: Facts) -> tuple[Tone, Standing]:
     ladder: tuple[tuple[bool, Tone, Standing], ...] = (
         (not facts.balance, "bad", "no_balance"),
         (not facts.balanced, "bad", "unbalanced"),
+        (facts.stale, "bad", "stale"),
         (not facts.crawl.closed, "bad", "open_crawl"),
         (study.pending > 0 or facts.total("IMAGE").pending > 0, "calm", "in_progress"),
         (study.failed > 0, "warn", "exceptions"),
@@ -46,6 +47,8 @@ def _of_the_books(facts: Facts, words: Words) -> Iterator[tuple[Tone, str]]:
         yield "bad", words("reason.unbalanced", lines=figures.count(wrong, language))
     else:
         yield "good", words("reason.balanced", lines=figures.count(len(facts.balance), language))
+    if facts.stale:
+        yield "bad", words("reason.stale")
     if study.pending:
         yield "calm", words("reason.pending", studies=figures.count(study.pending, language))
     if study.failed:

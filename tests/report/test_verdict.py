@@ -24,6 +24,8 @@ COMPLETE = Facts(name="r", source="S", destination="D", generated_at="", balance
         pytest.param(COMPLETE, "complete", id="all migrated"),
         pytest.param(replace(COMPLETE, balance=[]), "no_balance", id="never reconciled"),
         pytest.param(replace(COMPLETE, balance=[replace(LINE, source=4)]), "unbalanced", id="one study too many"),
+        pytest.param(replace(COMPLETE, states={"VERIFIED": 3}), "complete", id="the journal says the same"),
+        pytest.param(replace(COMPLETE, states={"VERIFIED": 2, "QUARANTINED": 1}), "stale", id="the run went on"),
         pytest.param(replace(COMPLETE, crawl=Crawl()), "open_crawl", id="never crawled"),
         pytest.param(replace(COMPLETE, crawl=replace(CLOSED, closed=False)), "open_crawl", id="a window is open"),
         pytest.param(
