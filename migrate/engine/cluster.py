@@ -7,10 +7,13 @@ Dask may run a function twice by design. Only loopback listens unless a cluster 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Any, Self
 
@@ -92,6 +95,9 @@ class Cluster:
                 "distributed.worker.memory.spill": False,
                 "distributed.worker.memory.target": False,
                 "distributed.admin.tick.limit": "60s",
+                # Its pages would show every local user which studies are moved.
+                "distributed.scheduler.http.routes": [],
+                "distributed.worker.http.routes": [],
             }
         )
         for name in ("distributed", "tornado"):
@@ -166,13 +172,30 @@ def _local_cluster(config: Config) -> LocalCluster:
     workers = len(config.receiver.ae_titles)
     share: Callable[[int], int] = lambda total: max(1, total // workers)  # noqa: E731
     source, destination = share(config.limits.source_associations), share(config.limits.destination_associations)
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=source + destination + 2,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        memory_limit=0,
-        resources={"source": source, "destination": destination, "cpu": 2},
-        silence_logs=logging.CRITICAL,
-    )
+    with _signals_for_us_alone():
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=source + destination + 2,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            memory_limit=0,
+            resources={"source": source, "destination": destination, "cpu": 2},
+            silence_logs=logging.CRITICAL,
+        )
+
+
+@contextlib.contextmanager
+def _signals_for_us_alone() -> Iterator[None]:
+    """A terminal sends Ctrl-C to the workers too, which must finish what is in flight.
+
+    Whatever starts inside inherits a mask without it: Dask's own thread, and every worker that this thread
+    will ever start.
+    """
+    resource_tracker.ensure_running()  # when it starts later, it unblocks the signal in the thread that starts workers
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
