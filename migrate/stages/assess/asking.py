@@ -30,8 +30,8 @@ DRAINED_ANSWERS = 5_000
 DRAINED_S = 15.0
 # A transient reject may come because the association before is still being taken down.
 TRANSIENT = 2
-REOPENED = 3
-REOPENED_AFTER_S = 0.5
+REOPENED = 4
+REOPENED_AFTER_S = 0.25
 
 
 class Budget:

@@ -72,7 +72,9 @@ def _say_keys(scene: Scene, keys: dict[str, str]) -> None:
 def _smallest(scene: Scene) -> list[Match]:
     """STUDY answers for some of the studies seen, spread over the archive, those with least to list."""
     uids = list(scene.sample.studies)
-    spread = list(dict.fromkeys(uids[index * len(uids) // CANDIDATES] for index in range(CANDIDATES)))
+    cap = scene.knows("result_cap")
+    count = min(CANDIDATES, cap) if isinstance(cap, int) else CANDIDATES
+    spread = list(dict.fromkeys(uids[index * len(uids) // count] for index in range(count)))
     if scene.knows("uid_lists") is True:
         rows = _below(scene, Level.STUDY, {"StudyInstanceUID": "\\".join(spread)})
     else:
