@@ -93,6 +93,7 @@ def _set_checked(db: sqlite3.Connection, study_instance_uid: str, checked: Itera
 
 def _verified(db: sqlite3.Connection, event: e.Verified, at: str) -> None:
     _set_checked(db, event.study_instance_uid, event.checked)
+    db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
     db.execute(sql.SET_FLUSHED, (0, event.study_instance_uid))
     db.execute(sql.SET_DOUBTFUL, (0, event.study_instance_uid))
     db.execute(sql.SET_EXCEPTION, (None, None, event.study_instance_uid))
@@ -102,6 +103,7 @@ def _verified(db: sqlite3.Connection, event: e.Verified, at: str) -> None:
 def _quarantined(db: sqlite3.Connection, event: e.Quarantined, at: str) -> None:
     _set_checked(db, event.study_instance_uid, event.checked)
     _add_defects(db, event.study_instance_uid, event.defects, at)
+    db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
     first = event.defects[0]
     db.execute(sql.SET_EXCEPTION, (first.exception_class, first.detail, event.study_instance_uid))
     db.execute(sql.SET_FLUSHED, (0, event.study_instance_uid))
@@ -114,10 +116,13 @@ def _failed(db: sqlite3.Connection, event: e.Failed, _at: str) -> None:
 def _lost(db: sqlite3.Connection, event: e.Lost, _at: str) -> None:
     rows = ((event.study_instance_uid, uid) for uid in event.sop_instance_uids)
     db.executemany(sql.DROP_INSTANCE, rows)
+    db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
     db.execute(sql.SET_BACK, (event.reason, event.study_instance_uid))
 
 
 def _sent_in_vain(db: sqlite3.Connection, event: e.SentInVain, _at: str) -> None:
+    db.execute(sql.FORGET_COMMITTED, (event.study_instance_uid,))
+    db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
     db.execute(sql.SET_BACK, (f"{event.missing} acknowledged and not held", event.study_instance_uid))
 
 
@@ -143,6 +148,26 @@ def _changed(db: sqlite3.Connection, event: e.Changed, _at: str) -> None:
     db.execute(sql.DROP_INSTANCES, (event.study_instance_uid,))
 
 
+def _restored(db: sqlite3.Connection, event: e.Restored, _at: str) -> None:
+    db.execute(sql.SET_ROUND, (event.round, event.study_instance_uid))
+
+
+def _doubted(db: sqlite3.Connection, event: e.Doubted, _at: str) -> None:
+    db.execute(sql.SET_ROUND, (event.round, event.study_instance_uid))
+    db.execute(sql.SET_DOUBTFUL, (1, event.study_instance_uid))
+
+
+def _commitment_asked(db: sqlite3.Connection, event: e.CommitmentAsked, at: str) -> None:
+    db.execute(sql.ADD_COMMITMENT, (event.transaction_uid, event.study_instance_uid, at))
+
+
+def _committed(db: sqlite3.Connection, event: e.Committed, at: str) -> None:
+    rows = ((at, event.study_instance_uid, uid) for uid in event.sop_instance_uids)
+    db.executemany(sql.SET_COMMITTED, rows)
+    _add_defects(db, event.study_instance_uid, event.defects, at)
+    db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
+
+
 EFFECTS: Mapping[type[e.Event], Effect] = {
     e.Found: _nothing,
     e.Planned: _planned,
@@ -161,4 +186,8 @@ EFFECTS: Mapping[type[e.Event], Effect] = {
     e.Retried: _retried,
     e.Waived: _disposed("accepted"),
     e.Changed: _changed,
+    e.Restored: _restored,
+    e.Doubted: _doubted,
+    e.CommitmentAsked: _commitment_asked,
+    e.Committed: _committed,
 }

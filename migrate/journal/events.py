@@ -150,4 +150,41 @@ class Changed(Event):
     detail: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restored(Event):
+    """The journal was rebuilt, and the tables prove that everything of the study was verified."""
+
+    round: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doubted(Event):
+    """The journal was rebuilt, and the tables do not prove the study: the destination is asked before it is sent."""
+
+    round: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitmentAsked(Event):
+    """Written before the destination is asked to commit to the study's instances (PS3.4 J.3.2).
+
+    `instances` is how many are still without a commitment.
+    """
+
+    transaction_uid: str
+    instances: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Committed(Event):
+    """The destination's word on storage commitment, for some instances or all (PS3.4 J.3.3).
+
+    `defects` are those that it will never commit to.
+    """
+
+    transaction_uid: str
+    sop_instance_uids: tuple[str, ...]
+    defects: tuple[Defect, ...] = ()
+
+
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}

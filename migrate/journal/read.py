@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from migrate.errors import FormatTooNew, JournalError
+from migrate.errors import JournalError
 from migrate.journal import sql
-from migrate.journal.store import FILE_NAME, FORMAT_VERSION, chained
+from migrate.journal.opening import FILE_NAME, REPAIR, broken_link, refuse_newer
 
 STUDY_COLUMNS = ("study_instance_uid", "state", "exception_class", "detail", "attempts", "updated_at")
 
@@ -28,14 +28,10 @@ def connected(run_folder: Path) -> Iterator[sqlite3.Connection | None]:
         return
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30, isolation_level=None)
     try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT_VERSION:
-            hint = "use the version of migrate that wrote it, or a newer one"
-            raise FormatTooNew("this journal was written by a newer version", hint, journal=path, format=version)
+        refuse_newer(db, path)
         yield db
     except sqlite3.Error as error:
-        hint = "restore a backup or rebuild it from the manifests"
-        raise JournalError("the journal cannot be read", hint, journal=path, reason=str(error)) from None
+        raise JournalError("the journal cannot be read", REPAIR, journal=path, reason=str(error)) from None
     finally:
         db.close()
 
@@ -97,9 +93,5 @@ def in_flight_instances(run_folder: Path) -> dict[str, int]:
 
 def first_broken_link(run_folder: Path) -> int | None:
     """The `seq` of the first event whose chain does not hold, or None when all hold."""
-    before = ""
-    for row in _rows(run_folder, sql.ALL_EVENTS):
-        before = chained(before, row["at"], row["study_instance_uid"], row["kind"], row["payload"])
-        if before != row["chain"]:
-            return int(row["seq"])
-    return None
+    with connected(run_folder) as db:
+        return broken_link(db.execute(sql.ALL_EVENTS), 0, "") if db else None

@@ -1,7 +1,8 @@
 """All SQL of the journal, each statement with the reason it exists."""
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (
+  key TEXT PRIMARY KEY, value TEXT NOT NULL, digest INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
   seq INTEGER PRIMARY KEY, at TEXT NOT NULL, study_instance_uid TEXT NOT NULL,
   kind TEXT NOT NULL, payload TEXT NOT NULL, chain TEXT NOT NULL) STRICT;
@@ -11,7 +12,8 @@ CREATE TABLE IF NOT EXISTS studies (
   round INTEGER NOT NULL DEFAULT 1, attempts INTEGER NOT NULL DEFAULT 0, setbacks INTEGER NOT NULL DEFAULT 0,
   next_at REAL NOT NULL DEFAULT 0, doubtful INTEGER NOT NULL DEFAULT 0,
   modified_at TEXT NOT NULL DEFAULT '', exception_class TEXT, detail TEXT,
-  updated_at TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 1) STRICT, WITHOUT ROWID;
+  updated_at TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 1,
+  digest INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS studies_by_state ON studies (state, rank);
 CREATE INDEX IF NOT EXISTS studies_to_flush ON studies (flushed) WHERE flushed = 0;
 CREATE TABLE IF NOT EXISTS instances (
@@ -21,22 +23,34 @@ CREATE TABLE IF NOT EXISTS instances (
   attempt INTEGER NOT NULL, state TEXT NOT NULL, sent_dataset_xxh3 TEXT, changes TEXT,
   status INTEGER, warning TEXT, error_comment TEXT, sent_transfer_syntax_uid TEXT, sent_wire_xxh3 TEXT, sent_at TEXT,
   method TEXT, outcome TEXT, differs TEXT, verified_at TEXT, detail TEXT,
-  flushed INTEGER NOT NULL DEFAULT 0,
+  flushed INTEGER NOT NULL DEFAULT 0, committed_at TEXT, digest INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (study_instance_uid, sop_instance_uid, wire_xxh3)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exceptions (
   study_instance_uid TEXT NOT NULL, level TEXT NOT NULL, uid TEXT NOT NULL, exception_class TEXT NOT NULL,
   detail TEXT NOT NULL, first_seen_at TEXT NOT NULL, owner TEXT, due TEXT,
-  disposition TEXT NOT NULL DEFAULT 'open', reason TEXT, by TEXT, at TEXT,
+  disposition TEXT NOT NULL DEFAULT 'open', reason TEXT, by TEXT, at TEXT, digest INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (study_instance_uid, uid, exception_class)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS commitments (
+  transaction_uid TEXT PRIMARY KEY, study_instance_uid TEXT NOT NULL, asked_at TEXT NOT NULL,
+  digest INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS commitments_of_study ON commitments (study_instance_uid);
 """
+
+# --- what format 1 had not
+HAS_COLUMN = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?"
+ADD_COMMITTED_AT = "ALTER TABLE instances ADD COLUMN committed_at TEXT"
 
 # --- meta: the format version, the owner's epoch, the end of the chain
 GET_META = "SELECT value FROM meta WHERE key = ?"
-SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+SET_META = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 # --- events
 ADD_EVENT = "INSERT INTO events (at, study_instance_uid, kind, payload, chain) VALUES (?, ?, ?, ?, ?)"
 ALL_EVENTS = "SELECT seq, at, study_instance_uid, kind, payload, chain FROM events ORDER BY seq"
+LAST_LINKS = """SELECT seq, at, study_instance_uid, kind, payload, chain FROM events ORDER BY seq DESC LIMIT ?"""
+LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM events"
+KINDS_BY_STUDY = "SELECT study_instance_uid, kind FROM events ORDER BY study_instance_uid, seq"
+STATES_BY_STUDY = "SELECT study_instance_uid, state FROM studies ORDER BY study_instance_uid"
 LAST_EVENTS = "SELECT at, kind, payload FROM events ORDER BY seq DESC LIMIT ?"
 STORY = "SELECT at, kind, payload FROM events WHERE study_instance_uid = ? ORDER BY seq"
 
@@ -44,6 +58,7 @@ STORY = "SELECT at, kind, payload FROM events WHERE study_instance_uid = ? ORDER
 GET_STUDY = "SELECT state FROM studies WHERE study_instance_uid = ?"
 ADD_STUDY = "INSERT INTO studies (study_instance_uid, state, updated_at) VALUES (?, ?, ?)"
 SET_STATE = "UPDATE studies SET state = ?, updated_at = ? WHERE study_instance_uid = ? AND state IS ?"
+SET_ROUND = "UPDATE studies SET round = ? WHERE study_instance_uid = ?"
 NEXT_ROUND = "UPDATE studies SET round = round + 1 WHERE study_instance_uid = ?"
 SET_PLAN = """UPDATE studies SET rank = ?, modified_at = ?, attempts = 0, setbacks = 0, next_at = 0
   WHERE study_instance_uid = ?"""
@@ -91,6 +106,15 @@ COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum
   coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
   coalesce(sum(CASE WHEN state = 'VERIFIED' THEN size_bytes END), 0) FROM instances WHERE flushed = 0"""
 
+SET_COMMITTED = "UPDATE instances SET committed_at = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"
+FORGET_COMMITTED = """UPDATE instances SET committed_at = NULL
+  WHERE study_instance_uid = ? AND committed_at IS NOT NULL AND state <> 'VERIFIED'"""
+
+# --- commitments: transactions that an answer may still come for
+ADD_COMMITMENT = "INSERT INTO commitments (transaction_uid, study_instance_uid, asked_at) VALUES (?, ?, ?)"
+COMMITMENTS = "SELECT transaction_uid FROM commitments WHERE study_instance_uid = ? ORDER BY asked_at, transaction_uid"
+DROP_COMMITMENTS = "DELETE FROM commitments WHERE study_instance_uid = ?"
+
 # --- exceptions: the register; a row is never deleted
 ADD_EXCEPTION = """INSERT INTO exceptions (study_instance_uid, level, uid, exception_class, detail, first_seen_at)
   VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (study_instance_uid, uid, exception_class)
@@ -101,4 +125,5 @@ OPEN_EXCEPTIONS = """SELECT exception_class, level, uid, detail FROM exceptions
   WHERE study_instance_uid = ? AND disposition = 'open' ORDER BY uid"""
 DISPOSE = """UPDATE exceptions SET disposition = ?, reason = ?, by = ?, at = ?
   WHERE study_instance_uid = ? AND disposition = 'open'"""
-ALL_EXCEPTIONS = "SELECT * FROM exceptions ORDER BY first_seen_at, study_instance_uid, uid"
+ALL_EXCEPTIONS = """SELECT study_instance_uid, level, uid, exception_class, detail, first_seen_at, owner, due,
+  disposition, reason, by, at FROM exceptions ORDER BY first_seen_at, study_instance_uid, uid"""

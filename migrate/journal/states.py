@@ -35,6 +35,8 @@ TRANSITIONS: dict[State | None, dict[type[e.Event], State]] = {
         e.Planned: State.PLANNED,
         e.Excluded: State.EXCLUDED,
         e.Quarantined: State.QUARANTINED,
+        e.Restored: State.VERIFIED,
+        e.Doubted: State.FOUND,
     },
     State.PLANNED: {
         e.Planned: State.PLANNED,
@@ -67,6 +69,8 @@ TRANSITIONS: dict[State | None, dict[type[e.Event], State]] = {
     State.UPLOADED: {
         e.Failed: State.UPLOADED,
         e.Lost: State.PLANNED,
+        e.CommitmentAsked: State.UPLOADED,
+        e.Committed: State.UPLOADED,
         e.SentInVain: State.NORMALIZED,
         e.Verified: State.VERIFIED,
         e.Quarantined: State.QUARANTINED,

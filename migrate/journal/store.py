@@ -7,10 +7,7 @@ durability is the caller's: files first, then the event (PS-free rule of DESIGN 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
-import socket
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -18,16 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from migrate.dicom.digest import xxh3
-from migrate.errors import FormatTooNew, IllegalEvent, JournalError, JournalLocked
+from migrate.errors import IllegalEvent, JournalError, JournalLocked
 from migrate.journal import sql
 from migrate.journal.effects import EFFECTS
 from migrate.journal.events import Event
+from migrate.journal.guards import is_sound
+from migrate.journal.lease import Lease
+from migrate.journal.opening import FILE_NAME, REPAIR, chained, get_meta, open_database, told
 from migrate.journal.states import State, follow
 from migrate.model import Defect, Evidence, now
 
-FILE_NAME = "journal.sqlite"
-FORMAT_VERSION = 1
 STORY_EVENTS = 20
 
 
@@ -52,16 +49,19 @@ class Journal:
         JournalError: Not a journal, or damaged.
     """
 
-    def __init__(self, run_folder: Path) -> None:
+    def __init__(self, run_folder: Path, *, take_over: bool = False) -> None:
         self.path = run_folder / FILE_NAME
-        self._lease = _take_lease(run_folder / "journal.lock")
+        self._lease = Lease(run_folder, take_over=take_over)
         try:
-            self.db = _open(self.path)
-            self._chain = _meta(self.db, "chain") or ""
-            self._epoch = str(int(_meta(self.db, "epoch") or 0) + 1)
+            self.db = open_database(self.path, self._lease.last_seq)
+            self._chain = get_meta(self.db, "chain") or ""
+            self._epoch = str(int(get_meta(self.db, "epoch") or 0) + 1)
             self.db.execute(sql.SET_META, ("epoch", self._epoch))
+        except sqlite3.Error as error:
+            self._lease.release()
+            raise told(self.path, error) from None
         except BaseException:
-            os.close(self._lease)
+            self._lease.release()
             raise
 
     def __enter__(self) -> Self:
@@ -75,8 +75,7 @@ class Journal:
     def close(self) -> None:
         """Close the database and give the lease back."""
         self.db.close()
-        with contextlib.suppress(OSError):
-            os.close(self._lease)
+        self._lease.release()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -93,13 +92,13 @@ class Journal:
             self.db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            raise _told(self.path, error) from None
+            raise told(self.path, error) from None
         except BaseException:
             self._roll_back()
             raise
 
     def _still_ours(self) -> None:
-        if _meta(self.db, "epoch") != self._epoch:
+        if get_meta(self.db, "epoch") != self._epoch:
             raise JournalLocked("another engine took this journal over", journal=self.path)
 
     def _roll_back(self) -> None:
@@ -117,7 +116,9 @@ class Journal:
             for event in events:
                 chain = _append_one(db, event, chain)
             db.execute(sql.SET_META, ("chain", chain))
+            seq = db.execute(sql.LAST_SEQ).fetchone()[0]
         self._chain = chain
+        self._lease.note(seq)
 
     def ready(self, state: State, now_s: float, limit: int) -> list[ReadyStudy]:
         """Studies in `state` whose time has come, in the order of the plan."""
@@ -136,10 +137,17 @@ class Journal:
         return sum(count for count, _ in found), min(times, default=None)
 
     def instances(self, study_instance_uid: str) -> list[dict[str, Any]]:
-        """The rows of a study in flight, as dictionaries by column name."""
+        """The rows of a study in flight, as dictionaries by column name.
+
+        Raises:
+            JournalError: A row is not what was written: it is proof of nothing.
+        """
         cursor = self.db.execute(sql.INSTANCES, (study_instance_uid,))
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        if not all(map(is_sound, rows)):
+            raise JournalError("the journal is damaged", REPAIR, journal=self.path, study=study_instance_uid)
+        return rows
 
     def open_exceptions(self, study_instance_uid: str) -> list[tuple[str, str, str, str]]:
         """(exception class, level, uid, detail) of what is open for a study."""
@@ -199,11 +207,6 @@ def _follow(db: sqlite3.Connection, before: State | None, event: Event) -> State
         raise
 
 
-def chained(before: str, *row: str) -> str:
-    """The digest that binds an event to everything before it (accident, not forgery)."""
-    return xxh3("\x1f".join((before, *row)).encode())
-
-
 def summary(event: Event) -> dict[str, object]:
     """What of an event stays for good: scalars as they are, defects in short, other tuples as a count."""
     told: dict[str, object] = {}
@@ -220,52 +223,3 @@ def summary(event: Event) -> dict[str, object]:
         if isinstance(value, tuple) and isinstance(value[0], Evidence):
             told["size_bytes"] = sum(evidence.size_bytes for evidence in value)
     return told
-
-
-def _meta(db: sqlite3.Connection, key: str) -> str | None:
-    row = db.execute(sql.GET_META, (key,)).fetchone()
-    return row[0] if row else None
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-        db.execute("PRAGMA journal_mode=WAL")
-        # FULL, not NORMAL: NORMAL lost up to 72 % of acknowledged rows in power cuts (faults.md b).
-        db.execute("PRAGMA synchronous=FULL")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT_VERSION:
-            hint = "use the version of migrate that wrote it, or a newer one"
-            raise FormatTooNew("this journal was written by a newer version", hint, journal=path, format=version)
-        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("quick_check failed")
-        db.executescript(sql.SCHEMA)
-        db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
-    except (sqlite3.Error, OSError) as error:
-        raise _told(path, error) from None
-    return db
-
-
-def _told(path: Path, error: Exception) -> JournalError:
-    hint = (
-        "check the disk and the permissions; if the file is damaged, restore a backup or rebuild it from the manifests"
-    )
-    return JournalError("the journal cannot be used", hint, journal=path, reason=str(error))
-
-
-def _take_lease(path: Path) -> int:
-    try:
-        lease = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _told(path, error) from None
-    try:
-        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.pread(lease, 4096, 0).decode(errors="replace").strip() or "unknown"
-        os.close(lease)
-        hint = "wait until it ends, or stop it; two engines never work on one run folder"
-        raise JournalLocked("another engine works on this run folder", hint, holder=holder) from None
-    os.ftruncate(lease, 0)
-    os.pwrite(lease, f"pid {os.getpid()} on {socket.gethostname()} since {now()}".encode(), 0)
-    return lease

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from migrate.journal import events as e
@@ -64,6 +65,8 @@ def defect(study: str = STUDY, number: int | None = None) -> Defect:
     return Defect(exception_class=ExceptionClass.CORRUPT, level=level, uid=uid, detail="broken")
 
 
+TRANSACTIONS = itertools.count(1)
+
 #: Kind -> a maker of one event for a study of two instances.
 MAKERS: dict[type[e.Event], Callable[[str], e.Event]] = {
     e.Found: lambda uid: e.Found(study_instance_uid=uid),
@@ -82,6 +85,14 @@ MAKERS: dict[type[e.Event], Callable[[str], e.Event]] = {
     e.Lost: lambda uid: e.Lost(study_instance_uid=uid, reason="1 file gone", sop_instance_uids=(sop(uid, 1),)),
     e.Retried: lambda uid: e.Retried(study_instance_uid=uid, by="ops", reason="fixed"),
     e.Waived: lambda uid: e.Waived(study_instance_uid=uid, by="ops", reason="known"),
+    e.Restored: lambda uid: e.Restored(study_instance_uid=uid, round=2),
+    e.Doubted: lambda uid: e.Doubted(study_instance_uid=uid, round=2),
+    e.CommitmentAsked: lambda uid: e.CommitmentAsked(
+        study_instance_uid=uid, transaction_uid=f"2.25.{next(TRANSACTIONS)}", instances=2
+    ),
+    e.Committed: lambda uid: e.Committed(
+        study_instance_uid=uid, transaction_uid="2.25.1", sop_instance_uids=(sop(uid, 1),)
+    ),
     e.Changed: lambda uid: e.Changed(study_instance_uid=uid, detail="2 more instances"),
 }
 

@@ -10,7 +10,8 @@ import pytest
 
 from migrate.engine.rates import eta, rates
 from migrate.journal import events as e
-from migrate.journal.store import FILE_NAME, Journal
+from migrate.journal.opening import FILE_NAME
+from migrate.journal.store import Journal
 from tests.engine.events import MAKERS, straight
 
 BEGAN = datetime.fromisoformat("2026-08-12T20:00:00.000+00:00")
