@@ -40,6 +40,7 @@ TICK_S = 0.2
 FLUSH_EVERY_S = 10.0
 FLUSH_STUDIES = 200
 LOOK_AHEAD = 200
+MOST_KNOWN = 4 * LOOK_AHEAD  # studies whose manifest rows are kept: memory does not grow with the archive
 NO_SUCH_STUDY = "2.25.1"
 
 
@@ -185,6 +186,9 @@ class Engine:
 
     def _prefetch(self, studies: Sequence[ReadyStudy]) -> None:
         """Read manifest rows for many studies at once, not study by study."""
+        if len(self.listing) > MOST_KNOWN:
+            self.listing = {uid: refs for uid, refs in self.listing.items() if uid in self.busy}
+            self.facility = {uid: name for uid, name in self.facility.items() if uid in self.busy}
         wanted = [s.study_instance_uid for s in studies if s.study_instance_uid not in self.listing]
         if not wanted:
             return
