@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 
 from migrate.errors import MigrateError
+from migrate.manifest.place import Manifests
+from migrate.manifest.write import write_part
 from migrate.stages.assess import LOCAL_CHECKS
 from migrate.stages.assess.check import fail
 from tests.assess.conftest import Stand
@@ -143,6 +146,28 @@ def test_what_will_hurt_later_is_a_warning(tmp_path: Path, check: str, blocks: B
     (line,) = LOCAL_CHECKS[check](assessment_of(folder))
     assert line.result == "warn"
     assert hint in line.hint
+
+
+def test_a_disk_too_small_for_the_largest_studies_is_a_warning(tmp_path: Path) -> None:
+    folder = made_run_folder(tmp_path / "run")
+    counts = {"study_instance_uid": ["1.2", "1.3"], "instance_count": [7, 900_000_000]}
+    write_part(Manifests(folder, "TEST"), "studies", "1", counts)
+    (line,) = LOCAL_CHECKS["disk space"](assessment_of(folder))
+    assert line.result == "warn"
+    assert "900,000,000 instances" in line.fact
+
+
+@pytest.mark.parametrize(("mode", "result"), [(0o600, "ok"), (0o644, "warn")])
+def test_certificates_are_tried_and_a_key_that_others_may_read_is_named(tmp_path: Path, mode: int, result: str) -> None:
+    folder = made_run_folder(tmp_path / "run", {"tls": {"cert": "cert.pem", "key": "key.pem", "ca": "ca.pem"}})
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    (folder / "key.pem").chmod(mode)
+    (line,) = LOCAL_CHECKS["TLS"](assessment_of(folder))
+    assert line.result == result
 
 
 @pytest.mark.parametrize("check", list(LOCAL_CHECKS))
