@@ -6,6 +6,7 @@ import fcntl
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -150,7 +151,7 @@ def test_what_will_hurt_later_is_a_warning(tmp_path: Path, check: str, blocks: B
 
 def test_a_disk_too_small_for_the_largest_studies_is_a_warning(tmp_path: Path) -> None:
     folder = made_run_folder(tmp_path / "run")
-    counts = {"study_instance_uid": ["1.2", "1.3"], "instance_count": [7, 900_000_000]}
+    counts: dict[str, list[Any]] = {"study_instance_uid": ["1.2", "1.3"], "instance_count": [7, 900_000_000]}
     write_part(Manifests(folder, "TEST"), "studies", "1", counts)
     (line,) = LOCAL_CHECKS["disk space"](assessment_of(folder))
     assert line.result == "warn"
