@@ -47,7 +47,15 @@ class Watch:
         return f"{text}, {held} in quarantine" if (held := self.done.get("Quarantined", 0)) else text
 
 
-def execute(session: Session, stages: tuple[str, ...], only: str, limit: int | None, scheduler: str | None) -> None:
+def execute(
+    session: Session,
+    stages: tuple[str, ...],
+    only: str,
+    limit: int | None,
+    scheduler: str | None,
+    *,
+    take_over: bool = False,
+) -> None:
     """Run stages over whatever is ready, show progress, tell the result; exit 3 with quarantined studies."""
     from migrate.cli.interrupts import stop_on_signals
     from migrate.engine.run import Request, run
@@ -61,6 +69,7 @@ def execute(session: Session, stages: tuple[str, ...], only: str, limit: int | N
         only=frozenset(uid.strip() for uid in only.split(",") if uid.strip()),
         limit=limit,
         scheduler=scheduler,
+        take_over=take_over,
     )
     before = states(folder)
     _resuming(session, before)
@@ -100,11 +109,19 @@ def _bars(bars: Bars, before: dict[str, int], most: int | None) -> None:
 
 
 @app.command(name="run")
-def run_command(ctx: typer.Context, only: Only = "", limit: Limit = None, scheduler: Scheduler = None) -> None:
+def run_command(
+    ctx: typer.Context,
+    only: Only = "",
+    limit: Limit = None,
+    scheduler: Scheduler = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="From an engine that hangs; what it still writes is refused.")
+    ] = False,
+) -> None:
     """Retrieve, checksum, normalize, upload, verify: one pipeline over the planned studies."""
     from migrate.stages import STAGES
 
-    execute(ctx.obj, tuple(STAGES), only, limit, scheduler)
+    execute(ctx.obj, tuple(STAGES), only, limit, scheduler, take_over=take_over)
 
 
 def _stage(name: str, text: str) -> Callable[..., None]:

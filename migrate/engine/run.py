@@ -54,6 +54,7 @@ class Request:
     only: frozenset[str] = frozenset()
     limit: int | None = None
     scheduler: str | None = None
+    take_over: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -272,7 +273,7 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
     if shutil.disk_usage(staging).free < area.reserve_bytes:
         raise full(staging, area.reserve_bytes)
     with (
-        Journal(request.run_folder) as journal,
+        Journal(request.run_folder, take_over=request.take_over) as journal,
         Cluster(request.config, str(request.run_folder), request.scheduler) as cluster,
         source_throttle(request) as throttle,
     ):

@@ -72,20 +72,20 @@ class Lease:
     Args:
         run_folder: What to lock.
         take_over: Take it from an owner that lives, or may live; its writes are refused from then on.
+        heartbeat_s: How often the file's time says that the owner lives.
 
     Raises:
         JournalLocked: Another engine holds it.
         JournalError: The file cannot be made, or the filesystem cannot lock.
     """
 
-    def __init__(self, run_folder: Path, *, take_over: bool = False) -> None:
+    def __init__(self, run_folder: Path, *, take_over: bool = False, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self.heartbeat_s = heartbeat_s
         self.path = run_folder / FILE_NAME
         refuse_network(run_folder)
         with _told(self.path):
             self._file = _take(self.path, take_over=take_over)
             self.last_seq = last_seq(self.path)
-            owner = json.dumps(asdict(Owner.myself())).encode()
-            os.pwrite(self._file, owner.ljust(_OWNER_BYTES), 0)
         self._released = threading.Event()
         self._open = threading.Lock()
         threading.Thread(target=self._beat, daemon=True, name="journal-heartbeat").start()
@@ -104,7 +104,7 @@ class Lease:
 
     def _beat(self) -> None:
         """The file's time is the owner's last sign of life."""
-        while not self._released.wait(HEARTBEAT_S):
+        while not self._released.wait(self.heartbeat_s):
             with self._open, contextlib.suppress(OSError):
                 if not self._released.is_set():
                     os.utime(self._file)
@@ -136,37 +136,47 @@ def refuse_network(folder: Path, mounts: str | None = None) -> None:
 
 
 def _take(path: Path, *, take_over: bool) -> int:
-    """Open and lock; a file that was put aside meanwhile is not ours."""
-    while True:
-        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_current(file, path):
-                return file
-        except BlockingIOError:
-            _put_aside(path, file, take_over=take_over)
-        except BaseException:
-            os.close(file)
-            raise
-        os.close(file)
+    """Lock the file, or a new one in its place, and sign it.
 
-
-def _put_aside(path: Path, file: int, *, take_over: bool) -> None:
-    """Replace a lock file whose owner is proven gone (a child kept its lock), or that is taken by force.
+    A file whose owner is proven gone (a child of it kept the lock), or that is taken by force, is replaced.
 
     Raises:
         JournalLocked: Its owner may be at work.
     """
     with _alone(path.parent):
-        owner = holder(path)
-        if not (take_over or (owner and owner.gone)):
-            os.close(file)
-            raise _locked(path, owner)
-        if _is_current(file, path):
-            fresh = path.with_suffix(".fresh")
-            fresh.touch(0o600)
-            fresh.write_bytes(path.read_bytes())
-            fresh.replace(path)
+        file = _locked(path)
+        if file is None:
+            owner = holder(path)
+            if not (take_over or (owner and owner.gone)):
+                raise _refusal(path, owner)
+            _replace(path)
+            file = _locked(path)
+        if file is None:
+            raise _refusal(path, holder(path))
+        os.pwrite(file, json.dumps(asdict(Owner.myself())).encode().ljust(_OWNER_BYTES), 0)
+        return file
+
+
+def _locked(path: Path) -> int | None:
+    """A handle that holds the lock; None when another one does."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _replace(path: Path) -> None:
+    """The same content in a file that nobody has locked."""
+    fresh = path.with_suffix(".fresh")
+    fresh.touch(0o600)
+    fresh.write_bytes(path.read_bytes())
+    fresh.replace(path)
 
 
 @contextlib.contextmanager
@@ -180,14 +190,7 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _is_current(file: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _locked(path: Path, owner: Owner | None) -> JournalLocked:
+def _refusal(path: Path, owner: Owner | None) -> JournalLocked:
     beat = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
     hint = (
         "wait until it ends, or stop it; two engines never work on one run folder."
