@@ -12,7 +12,7 @@ import logging
 import queue
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,7 @@ from distributed.scheduler import KilledWorker
 
 from migrate.config import Config
 from migrate.engine.place import open_site
-from migrate.errors import MigrateError
+from migrate.errors import LocalError, MigrateError
 from migrate.stages import STAGES
 from migrate.stages.site import Site
 
@@ -36,6 +36,7 @@ class Done:
 
     study_instance_uid: str
     stage: str
+    key: str = ""
     event: Any = None
     error: BaseException | None = None
 
@@ -54,11 +55,17 @@ class SitePlugin(WorkerPlugin):
         self.config = config
         self.run_folder = run_folder
         self.site: Site | None = None
+        self.why: MigrateError = LocalError("a worker has not opened its place of work")
 
     def setup(self, worker: Any) -> None:
         """Open the worker's site; its name is its index."""
         logging.getLogger("distributed").setLevel(logging.ERROR)
-        self.site = open_site(self.config, self.run_folder, int(worker.name) if str(worker.name).isdigit() else 0)
+        index = int(worker.name) if str(worker.name).isdigit() else 0
+        try:
+            self.site = open_site(self.config, self.run_folder, index)
+        except MigrateError as error:
+            self.why = error  # Dask goes on with a worker that it started again though this failed
+            raise
 
     def teardown(self, worker: Any) -> None:
         """Release peers, receiver and landing area."""
@@ -66,12 +73,24 @@ class SitePlugin(WorkerPlugin):
             self.site.close()
 
 
-def run_stage(stage: str, work: Any) -> Any:
-    """One stage of one study, in a worker. Returns its event, or the MigrateError it raised."""
+def task_key(stage: str, study_instance_uid: str, epoch: int) -> str:
+    """The name of one task, used once in a run. It has no patient data."""
+    return f"{stage}-{study_instance_uid}-{epoch}"
+
+
+def run_stage(stage: str, work: Any, key: str) -> Any:
+    """One stage of one study, in a worker. Returns its event, or the MigrateError it raised.
+
+    When a worker dies with a result that nobody has fetched yet, Dask runs the task again somewhere else:
+    a repeated upload asks the destination before it sends.
+    """
     plugin: Any = get_worker().plugins[PLUGIN]
-    site = plugin.site
+    if plugin.site is None:
+        return plugin.why
     try:
-        return STAGES[stage].run(site, work)
+        if stage == "upload" and not plugin.site.area.first_time(key):
+            work = replace(work, doubtful=True)
+        return STAGES[stage].run(plugin.site, work)
     except MigrateError as error:
         return error
 
@@ -132,11 +151,11 @@ class Cluster:
         return str(self.client.dashboard_link or "")
 
     def submit(self, stage: str, study_instance_uid: str, work: Any, epoch: int) -> None:
-        """Start one stage of one study. The key has no patient data."""
-        key = f"{stage}-{study_instance_uid}-{epoch}"
+        """Start one stage of one study."""
+        key = task_key(stage, study_instance_uid, epoch)
         self._tasks[key] = (study_instance_uid, stage)
         future = self.client.submit(
-            run_stage, stage, work, key=key, pure=False, retries=0, resources={STAGES[stage].resource: 1}
+            run_stage, stage, work, key, key=key, pure=False, retries=0, resources={STAGES[stage].resource: 1}
         )
         future.add_done_callback(self._finished.put)
 
@@ -156,16 +175,17 @@ class Cluster:
             return done
 
     def _outcome(self, future: Future[Any]) -> Done:
-        study, stage = self._tasks.pop(str(future.key))
+        key = str(future.key)
+        study, stage = self._tasks.pop(key)
         try:
             result = future.result(timeout=30)
         except Exception as error:  # noqa: BLE001 - whatever a worker raised is told to the engine
-            return Done(study_instance_uid=study, stage=stage, error=error)
+            return Done(study_instance_uid=study, stage=stage, key=key, error=error)
         finally:
             future.release()
         if isinstance(result, BaseException):
-            return Done(study_instance_uid=study, stage=stage, error=result)
-        return Done(study_instance_uid=study, stage=stage, event=result)
+            return Done(study_instance_uid=study, stage=stage, key=key, error=result)
+        return Done(study_instance_uid=study, stage=stage, key=key, event=result)
 
 
 def _local_cluster(config: Config) -> LocalCluster:

@@ -223,6 +223,9 @@ class Engine:
                 events.append((done, event))
         if events:
             self.journal.append([event for _, event in events])
+        for done in finished:
+            if done.stage == "upload":
+                self.area.forget(done.key)
         for done, event in events:
             self.watch(Progress(stage=done.stage, study_instance_uid=done.study_instance_uid, event=event))
             if isinstance(event, (Verified, Quarantined)):

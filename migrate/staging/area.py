@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate.dicom.digest import xxh3
 from migrate.errors import LocalError, StagingFull
 from migrate.staging.pace import Pace
 
@@ -108,6 +109,27 @@ class LandingArea:
         for path in (self.root / "tmp").iterdir():
             if not path.is_dir():
                 self._delete(path)
+
+    def first_time(self, key: str) -> bool:
+        """Whether nobody has begun the work of this name since the last `sweep` or `forget`.
+
+        Raises:
+            LocalError: The disk refuses.
+        """
+        try:
+            os.close(os.open(self._begun(key), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise refused(self.root, error) from None
+        return True
+
+    def forget(self, key: str) -> None:
+        """The work of this name is recorded: its name will not come again."""
+        self._delete(self._begun(key))
+
+    def _begun(self, key: str) -> Path:
+        return self.root / "tmp" / f"begun-{xxh3(key.encode())}"
 
     def _delete(self, path: Path) -> None:
         try:

@@ -223,3 +223,13 @@ def _kind(line: str) -> str:
     if re.search(r"rename(at2?)?\(", line):
         return "rename"
     return "told" if '"durable None' in line else ""
+
+
+def test_work_is_begun_for_the_first_time_once_until_it_is_forgotten_or_swept(area: LandingArea) -> None:
+    assert [area.first_time("upload-1.2-7") for _ in range(3)] == [True, False, False]
+    assert area.first_time("upload-1.2-8")
+    area.forget("upload-1.2-7")
+    assert area.first_time("upload-1.2-7")
+    area.sweep()
+    assert area.first_time("upload-1.2-8")
+    assert "1.2" not in "".join(path.name for path in area.root.rglob("*"))
