@@ -26,7 +26,7 @@ def recover(journal: Journal, area: LandingArea) -> list[Event]:
     events: list[Event] = [*_lost(journal, area, rows)]
     journal.append(events)
     recorded = {area.path_of(wire) for _, _, wire, _, _ in rows}
-    adopted = _adopted(journal, [path for path in area.staged() if path not in recorded])
+    adopted = _adopted(journal, area, [path for path in area.staged() if path not in recorded])
     journal.append(adopted)
     return [*events, *adopted]
 
@@ -55,7 +55,7 @@ def _is_there(path: Path, size_bytes: int) -> bool:
         return False
 
 
-def _adopted(journal: Journal, orphans: list[Path]) -> list[Event]:
+def _adopted(journal: Journal, area: LandingArea, orphans: list[Path]) -> list[Event]:
     """Sound files of studies that are still to be retrieved; every other orphan is deleted."""
     found: dict[str, list[Evidence]] = defaultdict(list)
     for path in orphans:
@@ -64,9 +64,10 @@ def _adopted(journal: Journal, orphans: list[Path]) -> list[Event]:
             evidence
             and journal.states_of([evidence.study_instance_uid]).get(evidence.study_instance_uid) is State.PLANNED
         ):
+            area.secure(path)
             found[evidence.study_instance_uid].append(evidence)
         else:
-            path.unlink(missing_ok=True)
+            area.discard(path)
     return [Staged(study_instance_uid=uid, evidence=tuple(rows), missing=0) for uid, rows in found.items()]
 
 

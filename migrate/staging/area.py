@@ -104,11 +104,31 @@ class LandingArea:
         for wire_xxh3 in wire_xxh3s:
             self._delete(self.path_of(wire_xxh3))
 
+    def discard(self, path: Path) -> None:
+        """Forget a file that nobody wants. Raises LocalError when the disk refuses."""
+        self._delete(path)
+
+    def secure(self, path: Path) -> None:
+        """Make a file durable that a killed process may have left between rename and fsync.
+
+        Raises:
+            LocalError: The disk refuses.
+        """
+        try:
+            _sync(path)
+            for folder in (path.parent, path.parent.parent, self.root):
+                self.sync_folder(folder)
+        except OSError as error:
+            raise refused(self.root, error) from None
+
     def sweep(self) -> None:
         """Delete what a killed process left half-written. Raises LocalError when the disk refuses."""
-        for path in (self.root / "tmp").iterdir():
-            if not path.is_dir():
-                self._delete(path)
+        try:
+            left = [path for path in (self.root / "tmp").iterdir() if not path.is_dir()]
+        except OSError as error:
+            raise refused(self.root, error) from None
+        for path in left:
+            self._delete(path)
 
     def first_time(self, key: str) -> bool:
         """Whether nobody has begun the work of this name since the last `sweep` or `forget`.
@@ -149,10 +169,14 @@ class LandingArea:
             self._queue.put(None)
             thread.join()
 
+    def sync_folder(self, folder: Path) -> None:
+        """Make the names in a folder durable. Raises OSError when the disk refuses."""
+        _sync(folder)
+
     def _commit_groups(self) -> None:
         while True:
             group = list(_group(self._queue))
-            commit([item for item in group if item])
+            commit([item for item in group if item], self.sync_folder)
             if None in group:
                 return
 
@@ -169,27 +193,6 @@ def _group(waiting: queue.SimpleQueue[Landed | None]) -> Iterator[Landed | None]
         return
 
 
-def commit(group: list[Landed]) -> None:
-    """File fsync, rename, folder fsync for a whole group, then tell each owner.
-
-    A file that the disk refuses is told to its owner and leaves nothing under its final name.
-    """
-    good: list[Landed] = []
-    for item in group:
-        try:
-            _sync(item.temporary)
-            _make_folder(item.final.parent)
-            item.temporary.replace(item.final)
-            good.append(item)
-        except (OSError, LocalError) as error:
-            item.temporary.unlink(missing_ok=True)
-            item.durable(error if isinstance(error, LocalError) else refused(item.final.parent, error))
-    for folder in {item.final.parent for item in good}:
-        _sync_folder(folder)
-    for item in good:
-        item.durable(None)
-
-
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -198,7 +201,37 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-_sync_folder = _sync
+def commit(group: list[Landed], sync_folder: Callable[[Path], None] = _sync) -> None:
+    """File fsync, rename, folder fsync for a whole group, then tell each owner.
+
+    A file that the disk refuses is told to its owner and leaves nothing under its final name: after
+    a failed fsync nobody knows what is on the disk, and the next one may claim success.
+    """
+    named: dict[Path, list[Landed]] = {}
+    for item in group:
+        try:
+            _sync(item.temporary)
+            _make_folder(item.final.parent)
+            item.temporary.replace(item.final)
+        except (OSError, LocalError) as error:
+            _refuse(item, item.temporary, error)
+        else:
+            named.setdefault(item.final.parent, []).append(item)
+    for folder, items in named.items():
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            for item in items:
+                _refuse(item, item.final, error)
+        else:
+            for item in items:
+                item.durable(None)
+
+
+def _refuse(item: Landed, path: Path, error: OSError | LocalError) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+    item.durable(error if isinstance(error, LocalError) else refused(item.final.parent, error))
 
 
 def _make_folder(folder: Path) -> None:
@@ -208,7 +241,7 @@ def _make_folder(folder: Path) -> None:
     try:
         _make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(folder.parent)
+        _sync(folder.parent)
     except OSError as error:
         raise refused(folder, error) from None
 

@@ -233,3 +233,18 @@ def test_work_is_begun_for_the_first_time_once_until_it_is_forgotten_or_swept(ar
     area.sweep()
     assert area.first_time("upload-1.2-8")
     assert "1.2" not in "".join(path.name for path in area.root.rglob("*"))
+
+
+class RefusingFolders(LandingArea):
+    """A disk that takes files and does not promise their names (EIO on the folder's fsync)."""
+
+    def sync_folder(self, folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_file_whose_name_is_not_durable_is_told_as_refused_and_the_area_goes_on(tmp_path: Path) -> None:
+    area = RefusingFolders(tmp_path / "staging")
+    errors = [land(area), land(area, "ff" * 16)]
+    assert [type(error) for error in errors] == [LocalError, LocalError]
+    assert list(area.staged()) == []
+    area.close()
