@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,14 @@ class Ended:
 
 
 class Command:
-    """One running `migrate` with a process group of its own, as a terminal gives it."""
+    """One running `migrate` with a process group of its own, as a terminal gives it.
 
-    def __init__(self, folder: Path, *arguments: str, cwd: Path | None = None) -> None:
+    `under` is a program and its arguments that start it, such as a tracer.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, cwd: Path | None = None, under: Sequence[str] = ()) -> None:
         self._out = folder.parent / f"{folder.name}-{time.monotonic_ns()}"
-        command = [sys.executable, "-c", MAIN, "--run", str(folder), *arguments]
+        command = [*under, sys.executable, "-c", MAIN, "--run", str(folder), *arguments]
         with self._path("out").open("wb") as out, self._path("err").open("wb") as err:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, start_new_session=True
