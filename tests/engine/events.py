@@ -85,6 +85,9 @@ MAKERS: dict[type[e.Event], Callable[[str], e.Event]] = {
     e.Lost: lambda uid: e.Lost(study_instance_uid=uid, reason="1 file gone", sop_instance_uids=(sop(uid, 1),)),
     e.Retried: lambda uid: e.Retried(study_instance_uid=uid, by="ops", reason="fixed"),
     e.Waived: lambda uid: e.Waived(study_instance_uid=uid, by="ops", reason="known"),
+    e.Assigned: lambda uid: e.Assigned(
+        study_instance_uid=uid, uid=uid, exception_class="CORRUPT", owner="pat", due="2026-12-31", by="ops"
+    ),
     e.Restored: lambda uid: e.Restored(study_instance_uid=uid, round=2),
     e.Doubted: lambda uid: e.Doubted(study_instance_uid=uid, round=2),
     e.CommitmentAsked: lambda uid: e.CommitmentAsked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Migration:
         return Counter(one.sop_instance_uid for one in self.objects)
 
 
+OpenPeer = Callable[[PeerOptions], AbstractContextManager[EmbeddedPeer | PeerProcess]]
 Migrate = Callable[..., Migration]
 
 
@@ -84,7 +85,7 @@ def migrations(folder: Path) -> Iterator[Migrate]:
         ) -> Migration:
             objects = make_studies(folder / "legacy", recipes)
             receiver = free_port()
-            open_peer = started_peer if processes else EmbeddedPeer
+            open_peer: OpenPeer = started_peer if processes else EmbeddedPeer
             source, destination = (
                 stack.enter_context(open_peer(_options(folder / name, receiver if registered else None, orders or {})))
                 for name, orders in (("legacy", legacy), ("dir", dir_))

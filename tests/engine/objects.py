@@ -11,6 +11,7 @@ from pathlib import Path
 import pydicom
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 UID_ROOT = "1.2.826.0.1.3680043.8.498.77"
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -95,7 +96,7 @@ def _write(folder: Path, recipe: StudyRecipe, number: int) -> Path:
 def _identify(dataset: Dataset, recipe: StudyRecipe, number: int) -> None:
     study = recipe.study_instance_uid
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, f"{study}.1"
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{study}.1.{number}"
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"{study}.1.{number}")
     dataset.PatientName, dataset.PatientID = CANARY_NAME, CANARY_ID
     dataset.PatientBirthDate = CANARY_BIRTH_DATE
     dataset.StudyDate, dataset.StudyTime = f"20{recipe.number % 25:02d}0115", "101500"

@@ -88,7 +88,8 @@ def test_a_worker_that_cannot_open_its_place_of_work_again_stops_the_run_and_qua
         [study] = journal.ready(State.NORMALIZED, 1e12, 1)
         kill_workers()
         with port_taken(one.run.config.receiver.port):
-            cluster.submit("checksum", study.study_instance_uid, assemble.staged(journal, study, assemble.Known(), 4), 1)
+            work = assemble.staged(journal, study, assemble.Known(), 4)
+            cluster.submit("checksum", study.study_instance_uid, work, 1)
             done = collected(cluster)
     assert isinstance(done.error, LocalError)
     assert "port is in use" in str(done.error)

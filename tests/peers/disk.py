@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+
+def fill(ballast: Path) -> None:
+    """Write until the disk refuses; delete the file to have room again."""
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from migrate.demo.archive import read_object
 from migrate.journal import read
 from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate, Migration
-from tests.engine.objects import CT, MR, UID_ROOT, StudyRecipe, many
+from tests.engine.objects import CT, MR, StudyRecipe, many
 
 TWO_ATTEMPTS = {"limits": {"attempts": 2}}
 
@@ -106,7 +106,8 @@ def test_a_destination_that_is_full_for_ever_ends_the_attempts(migration: Migrat
 
 
 def test_when_nothing_works_any_more_the_run_stops_before_every_study_is_in_quarantine(migration: Migrate) -> None:
-    one = migration(many(20, instances=1), {"limits": {"attempts": 9}}, dir_={"store": {"out_of_resources_always": True}})
+    always_full = {"store": {"out_of_resources_always": True}}
+    one = migration(many(20, instances=1), {"limits": {"attempts": 9}}, dir_=always_full)
     error = run_inline(one.run)
     assert error is not None
     assert error.exit_code == 41

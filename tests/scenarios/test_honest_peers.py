@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrate.journal import read
 from tests.engine.inline import run_inline
-from tests.engine.objects import JPEG_2000, MR, SR, StudyRecipe, many
 from tests.engine.migration import Migrate
+from tests.engine.objects import JPEG_2000, MR, SR, StudyRecipe
 
 KINDS = [
     StudyRecipe(number=1),

@@ -42,7 +42,8 @@ def test_truncated_objects_are_corrupt_kept_for_a_person_and_not_sent(migration:
 
 
 def test_a_study_of_which_nothing_comes_is_missing_at_the_source(migration: Migrate) -> None:
-    one = migration(many(2), {"limits": {"attempts": 2}}, legacy={"move": {"success_nothing_sent_for": (f"{UID_ROOT}.1",)}})
+    nothing_sent = {"move": {"success_nothing_sent_for": (f"{UID_ROOT}.1",)}}
+    one = migration(many(2), {"limits": {"attempts": 2}}, legacy=nothing_sent)
     assert run_inline(one.run) is None
     assert read.states(one.run.folder) == {"VERIFIED": 1, "QUARANTINED": 1}
     assert {row["exception_class"] for row in read.exceptions(one.run.folder)} == {"MISSING_AT_SOURCE"}

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from migrate.staging.intake import (
 )
 from migrate.wire.dimse.sinks import Incoming, StoreSink
 from tests.engine.objects import TestObject, make_studies, many
+from tests.peers.disk import fill
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def landing(registry: Registry, area: LandingArea) -> LandingSink:
 
 
 def incoming(one: TestObject, **other: str) -> Incoming:
-    said = {
+    said: dict[str, Any] = {
         "sop_class_uid": one.sop_class_uid,
         "sop_instance_uid": one.sop_instance_uid,
         "transfer_syntax_uid": one.transfer_syntax_uid,
@@ -215,9 +217,7 @@ def test_an_association_that_dies_in_the_middle_leaves_nothing_and_the_instance_
     assert inbox.unfinished == 0
 
 
-def test_read_back_digests_and_writes_nothing(
-    registry: Registry, objects: list[TestObject], area: LandingArea
-) -> None:
+def test_read_back_digests_and_writes_nothing(registry: Registry, objects: list[TestObject], area: LandingArea) -> None:
     arrivals: list[Arrival] = []
     inbox = registry.open(objects[0].study_instance_uid, [objects[0].sop_instance_uid], arrivals.append)
     assert send(ReadingSink(registry), objects[0]) == SUCCESS
@@ -258,8 +258,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_object_leaves_nothing_of_it(
     inbox = waiting_for(registry, objects[:1])
     arriving = sink.begin(incoming(objects[0]))
     with pytest.raises(StagingFull):
-        for _ in range(100):
-            arriving.write(memoryview(bytes(65536)))
+        arriving.write(memoryview(bytes(8 << 20)))
     arriving.discard("the sink failed")
     assert files(area) == []
     with pytest.raises(LocalError):
@@ -280,9 +279,7 @@ def test_a_disk_without_room_for_the_header_leaves_no_file_and_no_open_descripto
     area = LateToNotice(small_disk / "staging")
     sink = LandingSink(registry, area, "MIGRATE")
     inbox = waiting_for(registry, objects[:1])
-    with (small_disk / "ballast").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(bytes(4096))
+    fill(small_disk / "ballast")
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(StagingFull):
         sink.begin(incoming(objects[0]))

@@ -66,7 +66,12 @@ ca = "ca.pem"
 BAD: dict[str, tuple[str, str, int, str]] = {
     "unknown table": (MINIMAL + "[sources]\n", "sources", 4, "allowed here: run, source, receiver"),
     "unknown key": (MINIMAL + '[source]\nhost = "h"\nae = "X"\n', "source.ae", 6, "allowed here: kind, ae_title"),
-    "unknown key in crawl": (MINIMAL + '[crawl]\nfrom_day = "x"\n', "crawl.from_day", 5, "allowed here: from, to, level"),
+    "unknown key in crawl": (
+        MINIMAL + '[crawl]\nfrom_day = "x"\n',
+        "crawl.from_day",
+        5,
+        "allowed here: from, to, level",
+    ),
     "unknown key in tls": (
         MINIMAL + '[tls]\ncert = "c"\nkey = "k"\nca = "a"\nverify = false\n',
         "tls.verify",
@@ -85,7 +90,12 @@ BAD: dict[str, tuple[str, str, int, str]] = {
     "source with a slash": ('[run]\nname = "n"\nsource = "a/b"\n', "run.source", 3, ""),
     "no name": ('[run]\nsource = "S"\n', "run.name", 1, ""),
     "no run at all": ("", "run", 1, ""),
-    "a coercion that is no tag": (MINIMAL + '[destination]\ncoercions = ["PatientName"]\n', "destination.coercions", 5, ""),
+    "a coercion that is no tag": (
+        MINIMAL + '[destination]\ncoercions = ["PatientName"]\n',
+        "destination.coercions",
+        5,
+        "",
+    ),
     "a date that is none": (MINIMAL + '[crawl]\nfrom = "soon"\n', "crawl.from", 5, ""),
 }
 

@@ -52,7 +52,10 @@ def test_a_verified_study_goes_to_the_tables_and_leaves_journal_and_staging(
         assert journal.instances(STUDY) == []
         assert flush(journal, place, area) == 0
     assert {table: count_rows(tmp_path, table) for table in TABLES} == {
-        **{"evidence": 2, "uploads": 2, "verification": 2, "changes": 2},
+        "evidence": 2,
+        "uploads": 2,
+        "verification": 2,
+        "changes": 2,
         "identity_changes": 0,
     }
     assert list(area.staged()) == []
@@ -124,9 +127,7 @@ def test_a_study_sent_round_again_before_its_flush_is_not_taken_for_an_ended_one
     assert len(list(area.staged())) == 2
 
 
-def test_identifying_values_stand_in_their_own_table_alone(
-    tmp_path: Path, place: Manifests, area: LandingArea
-) -> None:
+def test_identifying_values_stand_in_their_own_table_alone(tmp_path: Path, place: Manifests, area: LandingArea) -> None:
     secret = Change(
         sop_instance_uid=sop(STUDY, 1),
         path="00100020",

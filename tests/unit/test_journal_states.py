@@ -45,7 +45,7 @@ def test_every_event_has_an_effect() -> None:
 
 def test_every_state_can_be_reached_and_none_but_a_verified_one_is_a_dead_end_for_people() -> None:
     reached: set[State] = set()
-    todo = [after for after in TRANSITIONS[None].values()]
+    todo = list(TRANSITIONS[None].values())
     while todo:
         state = todo.pop()
         if state not in reached:

@@ -12,9 +12,14 @@ from migrate.errors import ConfigError
 from migrate.journal.events import Excluded, Planned
 from migrate.stages.plan import plan, predicates, rank
 
-CT_1999 = {"study_instance_uid": "1.1", "study_date": "19990131", "modalities_in_study": "CT"}
-MR_2020 = {"study_instance_uid": "1.2", "study_date": "20200229", "modalities_in_study": "MR\\SR"}
-UNDATED = {"study_instance_uid": "1.3", "study_date": None, "modalities_in_study": None, "study_description": "KNEE"}
+CT_1999: dict[str, Any] = {"study_instance_uid": "1.1", "study_date": "19990131", "modalities_in_study": "CT"}
+MR_2020: dict[str, Any] = {"study_instance_uid": "1.2", "study_date": "20200229", "modalities_in_study": "MR\\SR"}
+UNDATED: dict[str, Any] = {
+    "study_instance_uid": "1.3",
+    "study_date": None,
+    "modalities_in_study": None,
+    "study_description": "KNEE",
+}
 
 PREDICATES = [
     ("modalities_in_study = CT", CT_1999, True),
@@ -44,7 +49,7 @@ def test_a_predicate_speaks_about_one_column_of_a_study(line: str, study: dict[s
 
 @pytest.mark.parametrize("line", ["patient_name = X", "study_date", "study_date ? 1", "1 = 1", "", "; drop table"])
 def test_a_predicate_that_cannot_be_read_is_shown_with_the_columns(line: str) -> None:
-    with pytest.raises(ConfigError, match="plan.exclude") as caught:
+    with pytest.raises(ConfigError, match=r"plan\.exclude") as caught:
         predicates([line])
     assert "study_date" in caught.value.hint
 
@@ -58,7 +63,7 @@ ORDERS = [
 ]
 
 
-@pytest.mark.parametrize(("order", "expected"), ORDERS, ids=lambda value: " ".join(value))
+@pytest.mark.parametrize(("order", "expected"), ORDERS, ids=" ".join)
 def test_the_order_is_the_one_asked_for_and_undated_studies_come_last(order: list[str], expected: list[str]) -> None:
     studies = sorted((CT_1999, MR_2020, UNDATED), key=lambda study: rank(study, order))
     assert [study["study_instance_uid"] for study in studies] == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -135,8 +136,8 @@ def test_junk_under_a_content_name_is_deleted(tmp_path: Path, area: LandingArea,
 
 def test_half_written_files_are_deleted(tmp_path: Path, area: LandingArea) -> None:
     path, descriptor = area.create()
-    with open(descriptor, "wb") as file:
-        file.write(b"half")
+    os.write(descriptor, b"half")
+    os.close(descriptor)
     with Journal(tmp_path) as journal:
         recover(journal, area)
     assert not path.exists()

@@ -31,7 +31,7 @@ def done(error: BaseException | None = None, event: Any = None, stage: str = "up
 
 
 def killed_worker() -> KilledWorker:
-    return KilledWorker("task", "worker", 0)
+    return KilledWorker("task", "worker", 0)  # type: ignore[arg-type]
 
 
 @given(st.integers(0, 2000), st.floats(0.01, 100))
@@ -42,7 +42,9 @@ def test_the_wait_grows_and_never_exceeds_its_bound(attempt: int, base_s: float)
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 2])
-@pytest.mark.parametrize("error", [PeerUnavailable("gone"), killed_worker(), ValueError("x")], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(
+    "error", [PeerUnavailable("gone"), killed_worker(), ValueError("x")], ids=lambda error: type(error).__name__
+)
 def test_what_may_pass_is_tried_again_later(error: BaseException, attempts: int) -> None:
     event = event_of(done(error), attempts, 4, 99.0)
     assert isinstance(event, Failed)
