@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping
 
+from migrate.dicom.status import MoveClass, move_class
 from migrate.errors import PeerError, PeerRefused, PeerUnavailable
 from migrate.model import Defect, Level
 from migrate.peers import Features, FindEnd, Match, Received, StudyWork
@@ -22,6 +23,7 @@ from migrate.wire.dimse.retrieval import MoveEnd
 from migrate.wire.query import Query
 from migrate.wire.stacks import STACKS
 
+FAILURES = frozenset({MoveClass.BUSY, MoveClass.CONFIG, MoveClass.FAILED})
 UNKNOWN_DESTINATION = 0xA801  # PS3.4 C.4.2.1.5: Move Destination unknown
 
 
@@ -95,8 +97,20 @@ class DimseSource:
             if inbox.wait_complete(self.door.config.source.quiet_s):
                 break
         if error and not inbox.seen:
+            error.hint = error.hint or self._advice()
             raise error
+        if end and not inbox.seen and move_class(end.status) in FAILURES and not work.settle:
+            # Its trouble or ours, and not the study's yet.
+            said = f"{end.status:04X}"
+            raise PeerUnavailable("the source sent nothing", self._advice(), peer=self.endpoint.ae_title, status=said)
         return end
+
+    def _advice(self) -> str:
+        receiver = self.door.config.receiver
+        return (
+            f"the source may not know our AE title {self.door.ae_title} {receiver.host}:{receiver.port}, may not "
+            "reach it, or may not read the study; its log says which"
+        )
 
     def _asks(self, work: StudyWork, inbox: Inbox) -> Iterator[fetch.Ask]:
         """The study first (unless only some is missing), then instance by instance what is missing."""

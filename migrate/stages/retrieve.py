@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from migrate.dicom.status import MoveClass, move_class
 from migrate.journal.events import Event, Quarantined, Retrieved, Staged
 from migrate.model import Defect, Evidence, ExceptionClass, Level
 from migrate.peers import Received, StudyWork
@@ -36,7 +37,7 @@ def retrieve(site: Site, work: StudyWork) -> Event:
         return Staged(study_instance_uid=work.study_instance_uid, evidence=received.evidence, missing=len(missing))
     defects += _unlisted(work, evidence) if missing else ()
     said = f"the source ended with {_status(received)} and did not send it"
-    defects += [defect(ExceptionClass.MISSING_AT_SOURCE, uid, said) for uid in missing]
+    defects += [defect(_why_missing(received), uid, said) for uid in missing]
     return _settled(work, received, evidence, tuple(defects))
 
 
@@ -71,6 +72,13 @@ def _unlisted(work: StudyWork, evidence: Iterable[Evidence]) -> list[Defect]:
     return [
         defect(ExceptionClass.UID_DRIFT, e.sop_instance_uid, told) for e in evidence if e.sop_instance_uid not in listed
     ]
+
+
+def _why_missing(received: Received) -> ExceptionClass:
+    """A source that says it failed has the instance and cannot read or send it."""
+    if move_class(received.status) in {MoveClass.BUSY, MoveClass.FAILED}:
+        return ExceptionClass.READ_ERROR
+    return ExceptionClass.MISSING_AT_SOURCE
 
 
 def _status(received: Received) -> str:
