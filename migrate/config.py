@@ -112,7 +112,7 @@ class NormalizeBlock(_Block):
 
 
 class AcceptanceBlock(_Block):
-    """`[acceptance]`: what the final report must reach."""
+    """`[acceptance]`: what the final report must reach; `four_eyes`: who accepts is not who ran."""
 
     max_defect_rate: float = Field(default=0.001, gt=0, lt=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -126,6 +126,15 @@ class TlsBlock(_Block):
     ca: str
 
 
+    four_eyes: bool = False
+
+
+class AuditBlock(_Block):
+    """`[audit]`: where messages go besides the files; `identify` puts patients by name and number into them."""
+
+    syslog: str | None = Field(default=None, pattern=r"^\S+:\d{1,5}$")
+    ca: str | None = None
+    identify: bool = False
 class Config(_Block):
     """The whole file."""
 

@@ -17,6 +17,7 @@ QUARANTINED = 3
 
 Only = Annotated[str, typer.Option(help="Study Instance UIDs, joined by commas.")]
 Limit = Annotated[int | None, typer.Option(help="At most so many studies begin.", min=1)]
+By = Annotated[str, typer.Option(help="Who runs it, for the books; left out: the account.")]
 Scheduler = Annotated[str | None, typer.Option(help="tcp://host:port of a running Dask cluster.")]
 
 
@@ -55,6 +56,7 @@ def execute(
     scheduler: str | None,
     *,
     take_over: bool = False,
+    by: str = "",
 ) -> None:
     """Run stages over whatever is ready, show progress, tell the result; exit 3 with quarantined studies."""
     from migrate.cli.interrupts import stop_on_signals
@@ -70,6 +72,7 @@ def execute(
         limit=limit,
         scheduler=scheduler,
         take_over=take_over,
+        by=by,
     )
     before = states(folder)
     _resuming(session, before)
@@ -117,11 +120,12 @@ def run_command(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="From an engine that hangs; what it still writes is refused.")
     ] = False,
+    by: By = "",
 ) -> None:
     """Retrieve, checksum, normalize, upload, verify: one pipeline over the planned studies."""
     from migrate.stages import STAGES
 
-    execute(ctx.obj, tuple(STAGES), only, limit, scheduler, take_over=take_over)
+    execute(ctx.obj, tuple(STAGES), only, limit, scheduler, take_over=take_over, by=by)
 
 
 def _stage(name: str, text: str) -> Callable[..., None]:

@@ -90,9 +90,13 @@ class Uploaded(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified(Event):
-    """Every instance of the study is at the destination with the content that was sent."""
+    """Every instance of the study is at the destination with the content that was sent.
+
+    `flags` are noted in the register and hold nothing back.
+    """
 
     checked: tuple[Checked, ...]
+    flags: tuple[Defect, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +112,7 @@ class Quarantined(Event):
 
     defects: tuple[Defect, ...]
     checked: tuple[Checked, ...] = ()
+    flags: tuple[Defect, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +146,17 @@ class Waived(Event):
 
     by: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assigned(Event):
+    """A person gives one line of the register an owner and a due date (YYYY-MM-DD); "" takes either away."""
+
+    uid: str
+    exception_class: str
+    owner: str = ""
+    due: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,6 +20,7 @@ GUARDED: Mapping[str, tuple[str, ...]] = {
     "instances": ("study_instance_uid", "sop_instance_uid", "wire_xxh3"),
     "exceptions": ("study_instance_uid", "uid", "exception_class"),
     "commitments": ("transaction_uid",),
+    "runs": ("run_id",),
 }
 DIGEST = "digest"
 _HEX_DIGITS = 15  # 60 bits: an INTEGER of SQLite that is never negative

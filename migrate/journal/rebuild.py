@@ -23,7 +23,11 @@ from migrate.journal.store import Journal
 WORK_FOLDER = "journal.rebuilding"
 BESIDE = ("-wal", "-shm")
 #: Table -> its rows that mean something alone; a crawl that had not ended is begun again.
-SALVAGED = {"exceptions": "SELECT * FROM exceptions", "crawls": "SELECT * FROM crawls WHERE phase = 'done'"}
+SALVAGED = {
+    "exceptions": "SELECT * FROM exceptions",
+    "crawls": "SELECT * FROM crawls WHERE phase = 'done'",
+    "runs": "SELECT * FROM runs",
+}
 
 
 def fresh_journal(run_folder: Path) -> Journal:

@@ -37,6 +37,7 @@ TRANSITIONS: dict[State | None, dict[type[e.Event], State]] = {
         e.Quarantined: State.QUARANTINED,
         e.Restored: State.VERIFIED,
         e.Doubted: State.FOUND,
+        e.Assigned: State.FOUND,
     },
     State.PLANNED: {
         e.Planned: State.PLANNED,
@@ -46,18 +47,21 @@ TRANSITIONS: dict[State | None, dict[type[e.Event], State]] = {
         e.Lost: State.PLANNED,
         e.Retrieved: State.RETRIEVED,
         e.Quarantined: State.QUARANTINED,
+        e.Assigned: State.PLANNED,
     },
     State.RETRIEVED: {
         e.Failed: State.RETRIEVED,
         e.Lost: State.PLANNED,
         e.Checksummed: State.CHECKSUMMED,
         e.Quarantined: State.QUARANTINED,
+        e.Assigned: State.RETRIEVED,
     },
     State.CHECKSUMMED: {
         e.Failed: State.CHECKSUMMED,
         e.Lost: State.PLANNED,
         e.Normalized: State.NORMALIZED,
         e.Quarantined: State.QUARANTINED,
+        e.Assigned: State.CHECKSUMMED,
     },
     State.NORMALIZED: {
         e.Failed: State.NORMALIZED,
@@ -65,6 +69,7 @@ TRANSITIONS: dict[State | None, dict[type[e.Event], State]] = {
         e.UploadStarted: State.NORMALIZED,
         e.Uploaded: State.UPLOADED,
         e.Quarantined: State.QUARANTINED,
+        e.Assigned: State.NORMALIZED,
     },
     State.UPLOADED: {
         e.Failed: State.UPLOADED,
@@ -74,24 +79,30 @@ TRANSITIONS: dict[State | None, dict[type[e.Event], State]] = {
         e.SentInVain: State.NORMALIZED,
         e.Verified: State.VERIFIED,
         e.Quarantined: State.QUARANTINED,
+        e.Assigned: State.UPLOADED,
     },
     State.VERIFIED: {
         e.Changed: State.CHANGED,
+        e.Quarantined: State.QUARANTINED,
+        e.Assigned: State.VERIFIED,
     },
     State.QUARANTINED: {
         e.Retried: State.PLANNED,
         e.Waived: State.QUARANTINED,
         e.Excluded: State.EXCLUDED,
         e.Changed: State.CHANGED,
+        e.Assigned: State.QUARANTINED,
     },
     State.EXCLUDED: {
         e.Planned: State.PLANNED,
         e.Excluded: State.EXCLUDED,
+        e.Assigned: State.EXCLUDED,
     },
     State.CHANGED: {
         e.Planned: State.PLANNED,
         e.Excluded: State.EXCLUDED,
         e.Changed: State.CHANGED,
+        e.Assigned: State.CHANGED,
     },
 }
 

@@ -41,6 +41,21 @@ class Exceptional:
     since: str
     age_days: int
     disposition: str = "open"
+    owner: str = ""
+    due: str = ""
+    overdue: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ran:
+    """One run: who, from which account, which stages, with which version and rule packs."""
+
+    at: str
+    operator: str
+    os_user: str
+    stages: str
+    version: str
+    packs: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,6 +195,8 @@ class Facts:
     digests: Sequence[Digest] = ()
     started_at: str | None = None
     ended_at: str | None = None
+    runs: Sequence[Ran] = ()
+    four_eyes: bool = False
 
     def total(self, level: str) -> Entry:
         """The sum of the balance at one level."""

@@ -14,6 +14,7 @@ from typing import Any
 from migrate.config import Config
 from migrate.dicom.sop_classes import name_of
 from migrate.journal import read as journal
+from migrate.journal.operators import runs
 from migrate.manifest.place import sources_of
 from migrate.manifest.read import batches
 from migrate.report.certificate import crawl_certificate
@@ -28,6 +29,7 @@ from migrate.report.facts import (
     Fidelity,
     Flow,
     Held,
+    Ran,
     Rate,
 )
 from migrate.report.run import Run
@@ -76,6 +78,8 @@ def gather(run: Run, now: datetime) -> Facts:
         digests=digests(run),
         started_at=next((event["at"] for event in run.events()), None),
         ended_at=max((row["updated_at"] for row in rows), default=None),
+        runs=_runs(run),
+        four_eyes=bool(config and config.acceptance.four_eyes),
     )
 
 
@@ -123,6 +127,9 @@ def _exceptional(
         since=since,
         age_days=max(0, (now - datetime.fromisoformat(since)).days),
         disposition="excluded" if excluded else disposition,
+        owner=", ".join(dict.fromkeys(line["owner"] for line in lines if line["owner"])),
+        due=(due := min((line["due"] for line in lines if line["due"]), default="")),
+        overdue=disposition == "open" and not excluded and bool(due) and due < now.date().isoformat(),
     )
 
 
@@ -230,6 +237,20 @@ def _settings(config: Config | None) -> list[tuple[str, str]]:
 
 def _said(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _runs(run: Run) -> list[Ran]:
+    return [
+        Ran(
+            at=one.at,
+            operator=one.operator.name or one.operator.os_user,
+            os_user=one.operator.os_user,
+            stages=one.stages,
+            version=one.version,
+            packs=one.packs,
+        )
+        for one in runs(run.path)
+    ]
 
 
 def _versions() -> list[tuple[str, str]]:

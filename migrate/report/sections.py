@@ -58,6 +58,8 @@ def exceptions(facts: Facts, words: Words) -> Section:
         ("detail", "detail"),
         ("since", "date"),
         ("age", "days"),
+        ("owner", "text"),
+        ("due", "date"),
     )
     rows = [
         (
@@ -68,10 +70,20 @@ def exceptions(facts: Facts, words: Words) -> Section:
             e.detail,
             e.since[:10],
             e.age_days,
+            e.owner,
+            e.due,
         )
         for e in facts.exceptions
     ]
-    return section(words, "exceptions", _class_bars(facts, words), table(words, "exceptions", heads, rows))
+    still_open = [e for e in facts.exceptions if e.disposition == "open"]
+    late, nobody = sum(e.overdue for e in still_open), sum(not e.owner for e in still_open)
+    items = [
+        figure(words, "exceptions.undecided", len(still_open)),
+        replace(figure(words, "exceptions.unowned", nobody), tone="warn" if nobody else "calm"),
+        replace(figure(words, "exceptions.overdue", late), tone="bad" if late else "calm"),
+    ]
+    register = table(words, "exceptions", heads, rows)
+    return section(words, "exceptions", Figures(items=items), _class_bars(facts, words), register)
 
 
 def inventory(facts: Facts, words: Words) -> Section:
@@ -196,6 +208,7 @@ def facts_of_the_run(facts: Facts, words: Words) -> Section:
         words,
         "facts",
         still(words, "versions", pair, [*facts.versions, *times]),
+        _runs(facts, words),
         still(words, "config", pair, facts.config),
         _digests("digests", facts.digests, words),
     )
@@ -214,6 +227,7 @@ def certificate(facts: Facts, words: Words) -> Section:
         Verdict(key=key, tone=tone, title=words(f"summary.{key}"), reasons=()),
         draft,
         totals(facts, words, "certificate_totals"),
+        _operators(facts, words),
         still(words, "accepted", heads, rows),
         _digests("certificate_digests", facts.digests, words),
         Signatures(
@@ -239,6 +253,25 @@ SECTIONS: dict[str, SectionMaker] = {
     "facts": facts_of_the_run,
     "certificate": certificate,
 }
+
+
+def _runs(facts: Facts, words: Words) -> Table:
+    heads = columns(
+        words,
+        *(("at", "code"), ("operator", "text"), ("account", "code")),
+        *(("stages", "code"), ("version", "code"), ("pack", "code")),
+    )
+    rows = [(r.at[:19], r.operator, r.os_user, r.stages, r.version, r.packs) for r in facts.runs]
+    return table(words, "runs", heads, rows)
+
+
+def _operators(facts: Facts, words: Words) -> Prose | None:
+    """Who ran it, beside the lines where others sign."""
+    names = ", ".join(dict.fromkeys(run.operator for run in facts.runs))
+    lines = [words("certificate.operators", names=names)] if names else []
+    if facts.four_eyes:
+        lines.append(words("certificate.four_eyes"))
+    return Prose(lines=lines) if lines else None
 
 
 def _tone(*, good: bool) -> Tone:

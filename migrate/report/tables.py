@@ -29,14 +29,16 @@ _NUMBER_FORMATS = {
 }
 
 
-def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
+def write_csv(path: Path, rows: Iterable[Mapping[str, object]], heads: Sequence[str] = ()) -> Path:
     """Rows as CSV with a header (RFC 4180, UTF-8 with a byte order mark so that Excel reads accents).
+
+    Without `heads` the first row names the columns.
 
     Raises:
         LocalError: The file cannot be written.
     """
     found = list(rows)
-    heads = list(found[0]) if found else []
+    heads = heads or (list(found[0]) if found else [])
     return write_text(path, _csv(heads, ([row[name] for name in heads] for row in found)))
 
 
@@ -55,7 +57,7 @@ def write_tables(folder: Path, sections: Sequence[Section]) -> list[Path]:
         written.append(write_text(folder / f"{table.key}.csv", _csv(heads, table.rows)))
         rows = [dict(zip(heads, row, strict=True)) for row in table.rows]
         written.append(write_text(folder / f"{table.key}.json", json.dumps(rows, ensure_ascii=False, indent=1) + "\n"))
-    workbook = _write_workbook(folder / "tables.xlsx", tables)
+    workbook = write_workbook(folder / "tables.xlsx", tables)
     return [*written, *([workbook] if workbook else [])]
 
 
@@ -88,7 +90,12 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def _write_workbook(path: Path, tables: Sequence[Table]) -> Path | None:
+def write_workbook(path: Path, tables: Sequence[Table]) -> Path | None:
+    """One sheet for each table, with types and filters; None without the package xlsxwriter.
+
+    Raises:
+        LocalError: The file cannot be written.
+    """
     try:
         xlsxwriter = importlib.import_module("xlsxwriter")
     except ImportError:
