@@ -25,7 +25,8 @@ from migrate.engine.recovery import recover
 from migrate.engine.retry import Breaker, backoff_s, event_of
 from migrate.engine.throttle import Throttle
 from migrate.errors import Interrupted, MigrateError
-from migrate.journal.events import Event, Quarantined, UploadStarted, Verified
+from migrate.journal.events import CommitmentAsked, Event, Quarantined, UploadStarted, Verified
+from migrate.journal.operators import here, note_run
 from migrate.journal.states import State
 from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.place import Manifests
@@ -60,6 +61,7 @@ class Request:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """One thing that happened, for whoever watches."""
+    by: str = ""
 
     stage: str
     study_instance_uid: str
@@ -300,3 +302,4 @@ def source_throttle(request: Request) -> Throttle:
 def staging_folder(run_folder: Path, config: Config) -> Path:
     """The staging folder; a relative path is relative to the run folder."""
     return run_folder / config.staging.path
+        note_run(journal, here(request.by), request.stages, ", ".join(request.config.normalize.packs))

@@ -27,8 +27,9 @@ def _planned(db: sqlite3.Connection, event: e.Planned, _at: str) -> None:
     db.execute(sql.SET_PLAN, (event.rank, event.modified_at, event.study_instance_uid))
 
 
-def _excluded(db: sqlite3.Connection, event: e.Excluded, _at: str) -> None:
+def _excluded(db: sqlite3.Connection, event: e.Excluded, at: str) -> None:
     db.execute(sql.SET_EXCEPTION, ("EXCLUDED_BY_POLICY", event.reason, event.study_instance_uid))
+    db.execute(sql.DISPOSE, ("excluded", event.reason, event.by, at, event.study_instance_uid))
 
 
 def _add_evidence(db: sqlite3.Connection, evidence: Iterable[Evidence]) -> None:
@@ -65,8 +66,12 @@ def _normalized(db: sqlite3.Connection, event: e.Normalized, at: str) -> None:
         row = (item.dataset_xxh3, changes, event.study_instance_uid, item.sop_instance_uid)
         db.execute(sql.SET_PREPARED, row)
     _add_defects(db, event.study_instance_uid, event.defects, at)
-    for flag in event.flags:
-        noted = (event.study_instance_uid, flag.level, flag.uid, flag.exception_class, flag.detail, at)
+    _note(db, event.study_instance_uid, event.flags, at)
+
+
+def _note(db: sqlite3.Connection, study_instance_uid: str, flags: Iterable[Defect], at: str) -> None:
+    for flag in flags:
+        noted = (study_instance_uid, flag.level, flag.uid, flag.exception_class, flag.detail, at)
         db.execute(sql.NOTE_EXCEPTION, noted)
 
 
@@ -97,12 +102,14 @@ def _verified(db: sqlite3.Connection, event: e.Verified, at: str) -> None:
     db.execute(sql.SET_FLUSHED, (0, event.study_instance_uid))
     db.execute(sql.SET_DOUBTFUL, (0, event.study_instance_uid))
     db.execute(sql.SET_EXCEPTION, (None, None, event.study_instance_uid))
-    db.execute(sql.DISPOSE, ("fixed", "verified on a later attempt", "migrate", at, event.study_instance_uid))
+    db.execute(sql.FIX, ("verified on a later attempt", "migrate", at, event.study_instance_uid))
+    _note(db, event.study_instance_uid, event.flags, at)
 
 
 def _quarantined(db: sqlite3.Connection, event: e.Quarantined, at: str) -> None:
     _set_checked(db, event.study_instance_uid, event.checked)
     _add_defects(db, event.study_instance_uid, event.defects, at)
+    _note(db, event.study_instance_uid, event.flags, at)
     db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
     first = event.defects[0]
     db.execute(sql.SET_EXCEPTION, (first.exception_class, first.detail, event.study_instance_uid))
@@ -139,6 +146,11 @@ def _retried(db: sqlite3.Connection, event: e.Retried, at: str) -> None:
     db.execute(sql.NEXT_ROUND, (event.study_instance_uid,))
     db.execute(sql.FORGIVE, (event.study_instance_uid,))
     db.execute(sql.DROP_UNVERIFIED, (event.study_instance_uid,))
+
+
+def _assigned(db: sqlite3.Connection, event: e.Assigned, _at: str) -> None:
+    line = (event.study_instance_uid, event.uid, event.exception_class)
+    db.execute(sql.ASSIGN, (event.owner, event.due, *line))
 
 
 def _changed(db: sqlite3.Connection, event: e.Changed, _at: str) -> None:
@@ -186,6 +198,7 @@ EFFECTS: Mapping[type[e.Event], Effect] = {
     e.Retried: _retried,
     e.Waived: _disposed("accepted"),
     e.Changed: _changed,
+    e.Assigned: _assigned,
     e.Restored: _restored,
     e.Doubted: _doubted,
     e.CommitmentAsked: _commitment_asked,
