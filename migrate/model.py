@@ -6,6 +6,7 @@ ISO 8601 with an offset. A count that a peer did not return is None, never 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -123,11 +124,37 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """One instance ready to send: the digests of exactly the bytes that will go out."""
+    """One instance ready to send: the digests of exactly the bytes that will go out.
+
+    `census` names what of it is missed first when it is gone, a blank between (see `dicom.census`).
+    """
 
     sop_instance_uid: str
     dataset_xxh3: str
     changes: tuple[Change, ...]
+    census: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentUids:
+    """Under which UIDs an instance goes out: those it came with, unless a rule replaced invalid ones.
+
+    Tables and journal name an instance by what was received; the destination knows it by these.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+
+    @classmethod
+    def of(cls, evidence: Evidence, changes: Iterable[Change]) -> SentUids:
+        """From what was received and the ledger of that instance."""
+        after = {change.path: change.after for change in changes if change.after}
+        return cls(
+            study_instance_uid=after.get("0020000D") or evidence.study_instance_uid,
+            series_instance_uid=after.get("0020000E") or evidence.series_instance_uid,
+            sop_instance_uid=after.get("00080018") or evidence.sop_instance_uid,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +178,10 @@ class StoreOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """One instance compared with the destination. `differs` lists tag paths, never values."""
+    """One instance compared with the destination. `differs` lists tag paths, never values.
+
+    `census` and `held_dataset_xxh3` say what was given back; None when nothing was.
+    """
 
     sop_instance_uid: str
     method: str
@@ -159,6 +189,8 @@ class Checked:
     differs: tuple[str, ...] = ()
     verified_at: str = ""
     detail: str = ""
+    census: str | None = None
+    held_dataset_xxh3: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

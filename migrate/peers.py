@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from migrate.model import Checked, Defect, Evidence, InstanceRef, Level, Prepared, StoreOutcome
+from migrate.dicom.header import Header
+from migrate.errors import PeerUnavailable
+from migrate.model import Checked, Defect, Evidence, InstanceRef, Level, Prepared, SentUids, StoreOutcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +108,8 @@ class Sendable:
 
     `segments()` in order make the data set (in its own transfer syntax): bytes, or (offset, length)
     within the data set of the staged file at `path`. It reads the file: IllegalDicom or OSError say
-    that the file is no longer what was received.
+    that the file is no longer what was received. `uids` are those it goes out under (None: as received).
+    `look` is shown the header of what a read-back brings.
     """
 
     evidence: Evidence
@@ -155,6 +158,13 @@ class Destination(Protocol):
     def echo(self) -> None:
         """Prove that the peer answers. Raises PeerUnavailable or PeerRefused."""
         ...
+    uids: SentUids | None = None
+    look: Callable[[Header], None] | None = None
+
+    @property
+    def sent(self) -> SentUids:
+        """The UIDs under which the destination gets it: they stand in the command, the file meta and the answers."""
+        return self.uids or SentUids.of(self.evidence, ())
 
     def store(self, items: Sequence[Sendable]) -> tuple[StoreOutcome, ...]:
         """Send each item once, in order; one outcome each, also when the association is lost."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from migrate.dicom.census import census_of
 from migrate.dicom.digest import differing_paths
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import read_meta
 from migrate.dicom.stream import Tokenizer
 from migrate.errors import IllegalDicom
-from migrate.model import Checked, Evidence, Outcome, now
+from migrate.model import Checked, Evidence, InstanceRef, Outcome, now
 from migrate.peers import Sendable
 from migrate.staging.intake import Arrival
 from migrate.staging.sent import sent_blocks
@@ -24,12 +26,12 @@ class Expectation:
     """
 
     def __init__(self, items: Sequence[Sendable], coercions: frozenset[int]) -> None:
-        self._items = {item.evidence.sop_instance_uid: item for item in items}
+        self._items = {item.sent.sop_instance_uid: item for item in items}
         self.coercions = coercions
 
     @property
     def uids(self) -> frozenset[str]:
-        """SOP Instance UIDs expected."""
+        """SOP Instance UIDs expected, as sent."""
         return frozenset(self._items)
 
     @property
@@ -38,9 +40,17 @@ class Expectation:
         return [item.evidence for item in self._items.values()]
 
     @property
+    def refs(self) -> list[InstanceRef]:
+        """Series and SOP Instance UID of each, as sent."""
+        return [
+            InstanceRef(series_instance_uid=sent.series_instance_uid, sop_instance_uid=sent.sop_instance_uid)
+            for sent in (item.sent for item in self._items.values())
+        ]
+
+    @property
     def series(self) -> set[str]:
-        """Series Instance UIDs expected."""
-        return {e.series_instance_uid for e in self.evidence}
+        """Series Instance UIDs expected, as sent."""
+        return {ref.series_instance_uid for ref in self.refs}
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -53,18 +63,27 @@ class Expectation:
         item = self._items.get(uid)
         if item is None:
             return self._checked(uid, Outcome.EXTRA)
+        if item.look:
+            item.look(arrival.digested.header)
         same_bulk = arrival.digests.bulk == item.evidence.bulk_xxh3
         if same_bulk and arrival.digests.dataset == item.dataset_xxh3:
-            return self._checked(uid, Outcome.MATCH)
-        return self._explained(item, arrival, same_bulk=same_bulk)
+            checked = self._checked(uid, Outcome.MATCH)
+        else:
+            checked = self._explained(item, arrival, same_bulk=same_bulk)
+        return replace(checked, census=census_of(arrival.digested.header), held_dataset_xxh3=arrival.digests.dataset)
 
     def unreadable(self, sop_instance_uid: str, detail: str) -> Checked:
         """One object that came back and is not DICOM we can trust."""
         return self._checked(sop_instance_uid, Outcome.DIFFERS, ("bulk",), detail)
 
+    def as_received(self, checked: Checked) -> Checked:
+        """The same result under the SOP Instance UID that was received: ours alone knows that one."""
+        item = self._items.get(checked.sop_instance_uid)
+        return replace(checked, sop_instance_uid=item.evidence.sop_instance_uid) if item else checked
+
     def _explained(self, item: Sendable, arrival: Arrival, *, same_bulk: bool) -> Checked:
         """Name the tags that differ; the declared coercions of the destination are no difference."""
-        uid = item.evidence.sop_instance_uid
+        uid = item.sent.sop_instance_uid
         came = arrival.digested.header
         try:
             sent = header_of(item)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from migrate.destinations.compare import Expectation
 from migrate.destinations.sending import Proof
 from migrate.errors import IllegalDicom, LocalError, PeerError, PeerRefused, PeerUnavailable
-from migrate.model import Checked, InstanceRef, Level, Outcome, StoreOutcome, now
-from migrate.peers import Features, Match, Sendable
+from migrate.model import Checked, Level, Outcome, StoreOutcome, now
+from migrate.peers import Commitment, Features, Match, Sendable, Transaction
 from migrate.staging.doorstep import Doorstep
 from migrate.staging.intake import Inbox
 from migrate.wire import fetch
@@ -160,8 +160,10 @@ class DimseDestination:
             PeerError: The destination could not be asked at all.
         """
         wanted = Expectation(expected, frozenset(int(tag, 16) for tag in self.door.config.destination.coercions))
-        if self._method == "c-find":
-            return self._listed(study_instance_uid, wanted, [])
+        checked = [] if self._method in BY_UID else self._given_back(study_instance_uid, wanted)
+        return tuple(map(wanted.as_received, self._listed(study_instance_uid, wanted, checked)))
+
+    def _given_back(self, study_instance_uid: str, wanted: Expectation) -> list[Checked]:
         inbox = self.door.registry.open(study_instance_uid, wanted.uids, wanted.compare)
         try:
             self._fetch(study_instance_uid, wanted, inbox)
@@ -188,11 +190,7 @@ class DimseDestination:
         """The whole study, then instance by instance what did not come."""
         yield fetch.study_ask(study_instance_uid, wanted.pairs)
         missing = inbox.missing()
-        refs = [
-            InstanceRef(series_instance_uid=e.series_instance_uid, sop_instance_uid=e.sop_instance_uid)
-            for e in wanted.evidence
-            if e.sop_instance_uid in missing
-        ]
+        refs = [ref for ref in wanted.refs if ref.sop_instance_uid in missing]
         yield from fetch.image_asks(study_instance_uid, refs, wanted.pairs)
 
     def _one(self, ask: fetch.Ask, inbox: Inbox) -> float:

@@ -41,7 +41,7 @@ class Proof:
         evidence = item.evidence
         self.outgoing = Outgoing(
             sop_class_uid=evidence.sop_class_uid,
-            sop_instance_uid=evidence.sop_instance_uid,
+            sop_instance_uid=item.sent.sop_instance_uid,
             transfer_syntax_uid=evidence.transfer_syntax_uid,
             segments=tuple(
                 one if isinstance(one, bytes) else FileRange(item.path, self._offset + one[0], one[1])

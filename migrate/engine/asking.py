@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from migrate.config import Config
 from migrate.destinations import open_destination
 from migrate.engine.place import doorstep
+from migrate.manifest.uid_map import read_uid_map
 from migrate.peers import Destination
 
 AHEAD = 4
@@ -25,21 +26,31 @@ def ask_destination(
         PeerError: The destination cannot be asked; nothing is concluded.
     """
     destination = open_destination(doorstep(config, run_folder, 0, receiving=False))
-    return _ahead(destination, studies, config.limits.destination_associations), _again(destination)
+    holds = _under_received_uids(destination, read_uid_map(run_folder))
+    return _ahead(destination, holds, studies, config.limits.destination_associations), holds
 
 
-def _again(destination: Destination) -> Callable[[str], AbstractSet[str]]:
-    return lambda study: destination.holds(study, ())
+def _under_received_uids(destination: Destination, uid_map: Mapping[str, str]) -> Callable[[str], AbstractSet[str]]:
+    """Ask by the UIDs that were sent, answer with those that were received."""
+    received = {new: old for old, new in uid_map.items()}
+
+    def holds(study: str) -> AbstractSet[str]:
+        held = destination.holds(study, ())
+        if study in uid_map:  # objects that no rule may touch went out under the UID they came with
+            held |= destination.holds(uid_map[study], ())
+        return {received.get(uid, uid) for uid in held}
+
+    return holds
 
 
 def _ahead(
-    destination: Destination, studies: Iterable[str], associations: int
+    destination: Destination, holds: Callable[[str], AbstractSet[str]], studies: Iterable[str], associations: int
 ) -> Iterator[tuple[str, AbstractSet[str]]]:
-    waiting: collections.deque[tuple[str, Future[set[str]]]] = collections.deque()
+    waiting: collections.deque[tuple[str, Future[AbstractSet[str]]]] = collections.deque()
     with ThreadPoolExecutor(associations) as pool:
         try:
             for study in studies:
-                waiting.append((study, pool.submit(destination.holds, study, ())))
+                waiting.append((study, pool.submit(holds, study)))
                 if len(waiting) >= associations * AHEAD:
                     first, answer = waiting.popleft()
                     yield first, answer.result()

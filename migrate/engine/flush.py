@@ -7,6 +7,7 @@ replaces itself and nothing is counted twice.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,8 @@ EVIDENCE = (
     *("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid"),
     *("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "received_at", "attempt"),
 )
+
+SOP_INSTANCE_UID = "00080018"  # path in the ledger
 
 Rows = list[dict[str, Any]]
 
@@ -57,6 +60,7 @@ def _tables(rows: Rows) -> dict[str, dict[str, list[Any]]]:
         "verification": _verification(checked),
         "changes": _columns(hidden, (*CHANGE, "identifying")),
         "identity_changes": _columns([c for c in changes if c["identifying"]], CHANGE),
+        "census": _census(rows),
     }
 
 
@@ -70,16 +74,38 @@ def _uploads(rows: Rows) -> dict[str, list[Any]]:
     same = ("study_instance_uid", "sop_instance_uid", "warning", "error_comment", "sent_transfer_syntax_uid")
     columns = _columns(rows, (*same, "sent_wire_xxh3", "sent_at", "attempt"))
     columns["dataset_xxh3"] = [row["sent_dataset_xxh3"] for row in rows]
+    columns["sent_sop_instance_uid"] = [_sent_as(row) for row in rows]
     columns["status"] = [None if row["status"] is None else f"{row['status']:04X}" for row in rows]
     return columns
 
 
 def _verification(rows: Rows) -> dict[str, list[Any]]:
-    columns = _columns(
-        rows, ("study_instance_uid", "sop_instance_uid", "method", "outcome", "verified_at", "detail", "attempt")
-    )
+    same = ("study_instance_uid", "sop_instance_uid", "method", "outcome", "verified_at", "detail", "attempt")
+    columns = _columns(rows, (*same, "held_dataset_xxh3"))
     columns["differs"] = [json.loads(row["differs"] or "[]") for row in rows]
     return columns
+
+
+def _sent_as(row: dict[str, Any]) -> str:
+    changed = (c["after"] for c in json.loads(row["changes"] or "[]") if c["path"] == SOP_INSTANCE_UID)
+    return next(changed, None) or str(row["sop_instance_uid"])
+
+
+def _census(rows: Rows) -> dict[str, list[Any]]:
+    """Per study and kind: how many instances had it when they came, and when they were given back."""
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    attempts = {row["study_instance_uid"]: row["attempt"] for row in rows}
+    for row in rows:
+        for side, kinds in enumerate((row["census"], row["held_census"])):
+            for kind in (kinds or "").split():
+                counts[row["study_instance_uid"], kind][side] += 1
+    return {
+        "study_instance_uid": [study for study, _ in counts],
+        "kind": [kind for _, kind in counts],
+        "source": [source for source, _ in counts.values()],
+        "destination": [destination for _, destination in counts.values()],
+        "attempt": [attempts[study] for study, _ in counts],
+    }
 
 
 def _columns(rows: Iterable[dict[str, Any]], names: Iterable[str]) -> dict[str, list[Any]]:

@@ -11,8 +11,10 @@ from migrate.config import Config
 from migrate.destinations import open_destination
 from migrate.errors import ConfigError, LocalError
 from migrate.profiles import load_profile_of
+from migrate.manifest.uid_map import read_uid_map
 from migrate.rules import packs
 from migrate.sources import open_source
+from migrate.rules.run_uids import RunUids
 from migrate.stages.site import Site
 from migrate.staging.area import LandingArea
 from migrate.staging.doorstep import Doorstep
@@ -51,10 +53,16 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         rules=packs.load(config.normalize.packs, config.normalize.values, Path(run_folder)),
         close=close,
     )
+        uid_map=uids_of_run(config, Path(run_folder)),
 
 
 def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:
     """Landing area, registry and profiles for one worker; its AE title is the one with its index."""
+def uids_of_run(config: Config, run_folder: Path) -> RunUids:
+    """The run's map of invalid UIDs, with what is written down of it."""
+    return RunUids(f"{config.run.source}/{config.run.name}", read_uid_map(run_folder))
+
+
     titles = config.receiver.ae_titles
     source, destination = config.source, config.destination
     profile = load_profile_of(run_folder, "source", (source.ae_title, source.host, source.port))

@@ -11,7 +11,8 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from migrate.engine import work as assemble
 from migrate.engine.cluster import Cluster, Done
 from migrate.engine.flush import flush
 from migrate.engine.hours import Hours
-from migrate.engine.place import doorstep
+from migrate.engine.place import doorstep, uids_of_run
 from migrate.engine.recovery import recover
 from migrate.engine.retry import Breaker, backoff_s, event_of
 from migrate.engine.throttle import Throttle
@@ -31,7 +32,10 @@ from migrate.journal.states import State
 from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.place import Manifests
 from migrate.model import Defect, ExceptionClass, Level
+from migrate.manifest.uid_map import write_uid_map
 from migrate.sources import open_source
+from migrate.peers import StagedStudy
+from migrate.rules.run_uids import RunUids
 from migrate.stages import STAGES
 from migrate.staging.area import LandingArea, full
 
@@ -215,6 +219,7 @@ class Engine:
         self.busy[uid] = Busy(study, stage)
         self.cluster.submit(stage, uid, work, self.epoch)
 
+            self._keep_replaced_uids(work)
     def _record(self, finished: Collection[Done]) -> None:
         """Append what came back, in one transaction, then let the next stages go."""
         events: list[tuple[Done, Event]] = []
@@ -222,6 +227,29 @@ class Engine:
             study = self.busy.pop(done.study_instance_uid).study
             self.breaker.saw(STAGES[done.stage].resource, done)
             if event := self._event_of(done, study):
+    def _with_transaction(self, study: StagedStudy) -> StagedStudy:
+        """A request for storage commitment is recorded before it goes out: its answer may come after a kill."""
+        transaction = self.committing.transaction(self.journal, study)
+        if transaction is None:
+            return study
+        asked = CommitmentAsked(
+            study_instance_uid=study.study_instance_uid,
+            transaction_uid=transaction.transaction_uid,
+            instances=len(transaction.references),
+        )
+        self.journal.append([asked])
+        return replace(study, transaction=transaction)
+
+    def _keep_replaced_uids(self, study: StagedStudy) -> None:
+        """What goes out under another UID stands in `uid_map` before the first byte leaves."""
+        changes = [change for one in study.prepared for change in one.changes]
+        write_uid_map(self._manifests, study.study_instance_uid, changes, self.uids)
+
+    @cached_property
+    def uids(self) -> RunUids:
+        """The run's map of invalid UIDs."""
+        return uids_of_run(self.request.config, self.request.run_folder)
+
                 events.append((done, event))
         if events:
             self.journal.append([event for _, event in events])
@@ -255,7 +283,9 @@ class Engine:
         ]
         if not known:
             return event
-        return Quarantined(study_instance_uid=event.study_instance_uid, defects=tuple(known), checked=event.checked)
+        return Quarantined(
+            study_instance_uid=event.study_instance_uid, defects=tuple(known), checked=event.checked, flags=event.flags
+        )
 
     def _flush_sometimes(self) -> None:
         if time.monotonic() - self.flushed_at > FLUSH_EVERY_S:

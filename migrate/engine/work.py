@@ -75,6 +75,7 @@ def staged(journal: Journal, study: ReadyStudy, known: Known, attempts: int) -> 
         modified_at=study.modified_at,
         doubtful=study.doubtful,
         settle=study.attempts + 1 >= attempts,
+        committed=frozenset(row["sop_instance_uid"] for row in rows if row["committed_at"]),
     )
 
 
@@ -88,4 +89,9 @@ def evidence_of(row: Mapping[str, Any]) -> Evidence:
 def prepared_of(row: Mapping[str, Any]) -> Prepared:
     """An instance row as what will be sent."""
     changes = tuple(Change(**change) for change in json.loads(row["changes"] or "[]"))
-    return Prepared(sop_instance_uid=row["sop_instance_uid"], dataset_xxh3=row["sent_dataset_xxh3"], changes=changes)
+    return Prepared(
+        sop_instance_uid=row["sop_instance_uid"],
+        dataset_xxh3=row["sent_dataset_xxh3"],
+        changes=changes,
+        census=row["census"] or "",
+    )

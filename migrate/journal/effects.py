@@ -63,7 +63,7 @@ def _checksummed(db: sqlite3.Connection, event: e.Checksummed, at: str) -> None:
 def _normalized(db: sqlite3.Connection, event: e.Normalized, at: str) -> None:
     for item in event.prepared:
         changes = json.dumps([asdict(c) for c in item.changes], ensure_ascii=False) if item.changes else None
-        row = (item.dataset_xxh3, changes, event.study_instance_uid, item.sop_instance_uid)
+        row = (item.dataset_xxh3, changes, item.census or None, event.study_instance_uid, item.sop_instance_uid)
         db.execute(sql.SET_PREPARED, row)
     _add_defects(db, event.study_instance_uid, event.defects, at)
     _note(db, event.study_instance_uid, event.flags, at)
@@ -92,7 +92,7 @@ def _set_checked(db: sqlite3.Connection, study_instance_uid: str, checked: Itera
     for c in checked:
         state = "VERIFIED" if c.outcome is Outcome.MATCH else "MISMATCH"
         differs = json.dumps(c.differs) if c.differs else None
-        row = (state, c.method, c.outcome, differs, c.verified_at, c.detail or None)
+        row = (state, c.method, c.outcome, differs, c.verified_at, c.detail or None, c.census, c.held_dataset_xxh3)
         db.execute(sql.SET_CHECKED, (*row, study_instance_uid, c.sop_instance_uid))
 
 

@@ -50,6 +50,14 @@ def install(db: sqlite3.Connection) -> None:
             db.execute(statement)
 
 
+def forget(db: sqlite3.Connection, table: str) -> None:
+    """Drop the triggers and digests of a table whose columns change; `install` makes them anew."""
+    for name in ("added", "checked", "changed"):
+        db.execute(f"DROP TRIGGER IF EXISTS {table}_{name}")
+    if DIGEST in _columns(db, table):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN {DIGEST}")
+
+
 def damaged(db: sqlite3.Connection, table: str) -> Iterator[str]:
     """The keys of rows of `table` that are not what was written."""
     db.create_function("row_digest", -1, row_digest, deterministic=True)

@@ -104,8 +104,11 @@ def _upgrade(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     for statement in _statements(sql.SCHEMA):
         db.execute(statement)
-    if not db.execute(sql.HAS_COLUMN, ("instances", "committed_at")).fetchone()[0]:
-        db.execute(sql.ADD_COMMITTED_AT)
+    late = [name for name in sql.LATE_COLUMNS if not db.execute(sql.HAS_COLUMN, ("instances", name)).fetchone()[0]]
+    if late:
+        guards.forget(db, "instances")
+    for name in late:
+        db.execute(sql.ADD_COLUMN.format(name))
     guards.install(db)
     db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
     db.execute("COMMIT")

@@ -83,6 +83,11 @@ def last_events(run_folder: Path, limit: int) -> list[dict[str, Any]]:
     return [{**row, "payload": json.loads(row["payload"])} for row in _rows(run_folder, sql.LAST_EVENTS, limit)]
 
 
+def staged_objects(run_folder: Path, uid: str) -> list[dict[str, Any]]:
+    """Instances of a study, or the one with this SOP Instance UID, that have not left the journal yet."""
+    return list(_rows(run_folder, sql.STAGED_OBJECTS, uid, uid))
+
+
 def in_flight_instances(run_folder: Path) -> dict[str, int]:
     """received, received_bytes, uploaded, uploaded_bytes, verified, verified_bytes not yet in the tables."""
     names = ("received", "received_bytes", "uploaded", "uploaded_bytes", "verified", "verified_bytes")

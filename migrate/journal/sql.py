@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS instances (
   attempt INTEGER NOT NULL, state TEXT NOT NULL, sent_dataset_xxh3 TEXT, changes TEXT,
   status INTEGER, warning TEXT, error_comment TEXT, sent_transfer_syntax_uid TEXT, sent_wire_xxh3 TEXT, sent_at TEXT,
   method TEXT, outcome TEXT, differs TEXT, verified_at TEXT, detail TEXT,
-  flushed INTEGER NOT NULL DEFAULT 0, committed_at TEXT, digest INTEGER NOT NULL DEFAULT 0,
+  flushed INTEGER NOT NULL DEFAULT 0, committed_at TEXT, census TEXT, held_census TEXT, held_dataset_xxh3 TEXT,
+  digest INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (study_instance_uid, sop_instance_uid, wire_xxh3)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exceptions (
   study_instance_uid TEXT NOT NULL, level TEXT NOT NULL, uid TEXT NOT NULL, exception_class TEXT NOT NULL,
@@ -41,7 +42,8 @@ CREATE TABLE IF NOT EXISTS runs (
 
 # --- what format 1 had not
 HAS_COLUMN = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?"
-ADD_COMMITTED_AT = "ALTER TABLE instances ADD COLUMN committed_at TEXT"
+ADD_COLUMN = "ALTER TABLE instances ADD COLUMN {} TEXT"
+LATE_COLUMNS = ("committed_at", "census", "held_census", "held_dataset_xxh3")
 
 # --- meta: the format version, the owner's epoch, the end of the chain
 GET_META = "SELECT value FROM meta WHERE key = ?"
@@ -92,15 +94,18 @@ ADD_INSTANCE = """INSERT INTO instances (study_instance_uid, series_instance_uid
   transfer_syntax_uid, size_bytes, wire_xxh3, bulk_xxh3, dataset_xxh3, received_at, attempt, state)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'STAGED') ON CONFLICT DO NOTHING"""
 INSTANCES = "SELECT * FROM instances WHERE study_instance_uid = ? ORDER BY sop_instance_uid, wire_xxh3"
+STAGED_OBJECTS = """SELECT i.study_instance_uid, i.sop_instance_uid, i.wire_xxh3, i.transfer_syntax_uid, i.dataset_xxh3,
+  i.sent_dataset_xxh3, i.changes, s.modified_at FROM instances i JOIN studies s USING (study_instance_uid)
+  WHERE i.study_instance_uid = ? OR i.sop_instance_uid = ? ORDER BY i.sop_instance_uid, i.attempt DESC"""
 INSTANCE_FILES = "SELECT study_instance_uid, sop_instance_uid, wire_xxh3, size_bytes, state FROM instances"
 SET_INSTANCE = "UPDATE instances SET state = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"
-SET_PREPARED = """UPDATE instances SET state = 'READY', sent_dataset_xxh3 = ?, changes = ?
+SET_PREPARED = """UPDATE instances SET state = 'READY', sent_dataset_xxh3 = ?, changes = ?, census = ?
   WHERE study_instance_uid = ? AND sop_instance_uid = ? AND state <> 'QUARANTINED'"""
 SET_SENDING = "UPDATE instances SET state = 'SENDING' WHERE study_instance_uid = ? AND state = 'READY'"
 SET_STORED = """UPDATE instances SET state = ?, status = ?, warning = ?, error_comment = ?,
   sent_transfer_syntax_uid = ?, sent_wire_xxh3 = ?, sent_at = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"""
-SET_CHECKED = """UPDATE instances SET state = ?, method = ?, outcome = ?, differs = ?, verified_at = ?, detail = ?
-  WHERE study_instance_uid = ? AND sop_instance_uid = ?"""
+SET_CHECKED = """UPDATE instances SET state = ?, method = ?, outcome = ?, differs = ?, verified_at = ?, detail = ?,
+  held_census = ?, held_dataset_xxh3 = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"""
 DROP_INSTANCE = "DELETE FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ?"
 DROP_UNVERIFIED = "DELETE FROM instances WHERE study_instance_uid = ? AND state <> 'VERIFIED'"
 DROP_INSTANCES = "DELETE FROM instances WHERE study_instance_uid = ?"

@@ -13,26 +13,21 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from migrate.errors import UsageError
+from migrate.manifest.columns import COUNT, FLAG, ROW_KEY, TEXT
+from migrate.manifest.columns import column as _column
+from migrate.manifest.columns import table as _table
+from migrate.manifest.delta_tables import DELTA_TABLES
+from migrate.manifest.fidelity_tables import FIDELITY_TABLES
+
+__all__ = [
+    "COUNT", "FLAG", "FORMAT_KEY", "FORMAT_VERSION", "RAW", "ROW_KEY", "TABLES", "TABLE_KEY", "TEXT",
+    "dictionary_coded", "prefix_coded", "schema_of",
+]  # fmt: skip
 
 FORMAT_VERSION = 1
 FORMAT_KEY = b"migrate_format_version"
 TABLE_KEY = b"migrate_table"
-ROW_KEY = b"migrate_row"
-
-TEXT = pa.string()
-COUNT = pa.int64()
-FLAG = pa.bool_()
 RAW = pa.list_(pa.struct([("keyword", pa.string()), ("value", pa.binary())]))
-
-
-def _column(name: str, kind: pa.DataType, doc: str, unit: str = "") -> pa.Field:
-    metadata = {"doc": doc, "unit": unit} if unit else {"doc": doc}
-    return pa.field(name, kind, metadata=metadata)
-
-
-def _table(row: str, *columns: pa.Field) -> pa.Schema:
-    return pa.schema(columns, metadata={ROW_KEY: row.encode()})
-
 
 _STUDY = _column("study_instance_uid", TEXT, "Study Instance UID (0020,000D)")
 _SERIES = _column("series_instance_uid", TEXT, "Series Instance UID (0020,000E)")
@@ -198,6 +193,9 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
         ),
         "verification": _table(
             "instance checked at the destination",
+            _column(
+                "sent_sop_instance_uid", TEXT, "SOP Instance UID it was sent under; another one where it was invalid"
+            ),
             _SOP,
             _column("method", TEXT, "uid, commitment, metadata or content"),
             _column("outcome", TEXT, "match, missing, extra, differs or unverifiable"),
@@ -209,6 +207,7 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
         ),
         "findings": _table(
             "difference between the two sides",
+            _column("held_dataset_xxh3", TEXT, "digest of the canonical data set that the destination gave back"),
             _LEVEL,
             _UID,
             _column("outcome", TEXT, "match, missing, extra, differs or unverifiable"),
@@ -247,6 +246,8 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
 )
 
 
+        **FIDELITY_TABLES,
+        **DELTA_TABLES,
 def schema_of(table: str) -> pa.Schema:
     """The schema of one table, with the format version in its metadata.
 

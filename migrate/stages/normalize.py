@@ -6,6 +6,7 @@ bytes. Nothing is written; upload splices the same edits in front of the untouch
 
 from __future__ import annotations
 
+from migrate.dicom.census import census_of
 from migrate.dicom.digest import dataset_digest
 from migrate.errors import IllegalDicom
 from migrate.journal.events import Event, Lost, Normalized
@@ -53,4 +54,9 @@ def _prepared(evidence: Evidence, staged: StagedObject, result: Changed) -> Prep
     digest = evidence.dataset_xxh3
     if result.edits:
         digest = dataset_digest(header_after(staged.header, result.edits))
-    return Prepared(sop_instance_uid=evidence.sop_instance_uid, dataset_xxh3=digest, changes=result.changes)
+    return Prepared(
+        sop_instance_uid=evidence.sop_instance_uid,
+        dataset_xxh3=digest,
+        changes=result.changes,
+        census=census_of(staged.header),
+    )

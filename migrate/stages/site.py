@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from migrate.config import Config
@@ -21,6 +21,7 @@ class Site:
     destination: Destination
     area: LandingArea
     rules: RuleSet
+    uid_map: Mapping[str, str]
     close: Callable[[], None]
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from migrate.config import RunBlock
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import read_meta
 from migrate.dicom.splice import Span, deflated, splice
 from migrate.dicom.stream import header_of_file
-from migrate.model import Evidence
+from migrate.model import Evidence, SentUids
 from migrate.peers import Sendable, StagedStudy
 from migrate.rules.apply import Normalized, normalize
 from migrate.rules.rule import RunFacts
@@ -64,15 +65,19 @@ def read_staged(area: LandingArea, evidence: Evidence) -> StagedObject:
 
 def edited(site: Site, study: StagedStudy, header: Header) -> Normalized:
     """What the rules change in one object: a pure function of content, packs and run."""
-    run = site.config.run
-    facts = RunFacts(
+    facts = facts_of_run(site.config.run, study.facility, study.modified_at)
+    return normalize(header, site.rules, replace(facts, uid_map=site.uid_map))
+
+
+def facts_of_run(run: RunBlock, facility: str, modified_at: str) -> RunFacts:
+    """What the rules may know besides an object; the map of UIDs aside."""
+    return RunFacts(
         source=run.source,
-        facility=study.facility,
+        facility=facility,
         modifying_system=f"cdi-migrate / {run.name}"[:64],
-        modified_at=study.modified_at,
+        modified_at=modified_at,
         source_of_previous_values=run.source,
     )
-    return normalize(header, site.rules, facts)
 
 
 def segments_of(staged: StagedObject, edits: Edits) -> tuple[bytes | tuple[int, int], ...]:
@@ -96,10 +101,19 @@ def sendables(site: Site, study: StagedStudy) -> list[Sendable]:
             path=site.area.path_of(evidence.wire_xxh3),
             segments=functools.partial(_segments, site, study, evidence),
             dataset_xxh3=prepared[evidence.sop_instance_uid].dataset_xxh3,
+            uids=SentUids.of(evidence, prepared[evidence.sop_instance_uid].changes),
         )
         for evidence in study.evidence
         if evidence.sop_instance_uid in prepared
     ]
+
+
+def by_sent_study(items: Iterable[Sendable]) -> dict[str, list[Sendable]]:
+    """The instances by the Study Instance UID that the destination knows: one, unless a rule replaced some."""
+    found: dict[str, list[Sendable]] = {}
+    for item in items:
+        found.setdefault(item.sent.study_instance_uid, []).append(item)
+    return found
 
 
 def _segments(site: Site, study: StagedStudy, evidence: Evidence) -> tuple[bytes | tuple[int, int], ...]:

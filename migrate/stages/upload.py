@@ -8,9 +8,9 @@ from migrate.dicom.status import StoreClass, store_class
 from migrate.errors import PeerUnavailable
 from migrate.journal.events import Event, Lost, Uploaded
 from migrate.model import Defect, ExceptionClass, StoreOutcome, now
-from migrate.peers import StagedStudy
+from migrate.peers import Sendable, StagedStudy
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import sendables
+from migrate.stages.staged import by_sent_study, sendables
 
 HELD = "held when asked"
 STORED = frozenset({StoreClass.STORED, StoreClass.STORED_CHANGED, StoreClass.DUPLICATE})
@@ -30,20 +30,24 @@ def upload(site: Site, study: StagedStudy) -> Event:
         PeerRefused: The destination takes no association.
     """
     items = sendables(site, study)
-    held = _held(site, study) if study.doubtful else frozenset()
-    to_send = [item for item in items if item.evidence.sop_instance_uid not in held]
+    held = _held(site, items) if study.doubtful else frozenset()
+    to_send = [item for item in items if item.sent.sop_instance_uid not in held]
     outcomes = site.destination.store(to_send) if to_send else ()
     if damaged := tuple(o.sop_instance_uid for o in outcomes if o.damaged):
         reason = "staged files are gone, or not what was received"
         return Lost(study_instance_uid=study.study_instance_uid, reason=reason, sop_instance_uids=damaged)
     defects = _defects(outcomes, settle=study.settle)
-    found = [_found(uid) for uid in sorted(held & {i.evidence.sop_instance_uid for i in items})]
+    found = [_found(i.evidence.sop_instance_uid) for i in items if i.sent.sop_instance_uid in held]
     return Uploaded(study_instance_uid=study.study_instance_uid, outcomes=(*found, *outcomes), defects=tuple(defects))
 
 
-def _held(site: Site, study: StagedStudy) -> frozenset[str]:
-    series = sorted({e.series_instance_uid for e in study.evidence})
-    return frozenset(site.destination.holds(study.study_instance_uid, series))
+def _held(site: Site, items: Iterable[Sendable]) -> frozenset[str]:
+    """SOP Instance UIDs, as sent, that the destination says it holds."""
+    return frozenset(
+        uid
+        for study, sent in by_sent_study(items).items()
+        for uid in site.destination.holds(study, sorted({item.sent.series_instance_uid for item in sent}))
+    )
 
 
 def _found(sop_instance_uid: str) -> StoreOutcome:

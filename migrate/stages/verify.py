@@ -5,14 +5,16 @@ A check that could not be made is `unverifiable`: never `differs`, never `match`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from migrate.errors import PeerUnavailable
 from migrate.journal.events import Event, Quarantined, SentInVain, Verified
-from migrate.model import Checked, Defect, ExceptionClass, Outcome
+from migrate.model import Checked, Defect, ExceptionClass, Level, Outcome
 from migrate.peers import StagedStudy
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import sendables
+from migrate.stages.staged import by_sent_study, sendables
 
 
 def verify(site: Site, study: StagedStudy) -> Event:
@@ -26,15 +28,29 @@ def verify(site: Site, study: StagedStudy) -> Event:
         PeerUnavailable: Something could not be compared, and this is not the last attempt.
     """
     items = sendables(site, study)
-    checked = site.destination.read_back(study.study_instance_uid, items) if items else ()
+    checked = [
+        _with_word(study, one)
+        for uid, sent in by_sent_study(items).items()
+        for one in site.destination.read_back(uid, sent)
+    ]
     if not study.settle:
         if missing := sum(c.outcome is Outcome.MISSING for c in checked):
             return SentInVain(study_instance_uid=study.study_instance_uid, missing=missing)
         _raise_unproven(checked)
-    defects = tuple(d for c in checked if (d := _defect_of(c)))
+    defects = tuple(d for c in checked if (d := defect_of(c)))
+    flags = tuple(_taken_away(study, checked))
     if defects:
-        return Quarantined(study_instance_uid=study.study_instance_uid, defects=defects, checked=checked)
-    return Verified(study_instance_uid=study.study_instance_uid, checked=checked)
+        return Quarantined(
+            study_instance_uid=study.study_instance_uid, defects=defects, checked=tuple(checked), flags=flags
+        )
+    return Verified(study_instance_uid=study.study_instance_uid, checked=tuple(checked), flags=flags)
+
+
+def _with_word(study: StagedStudy, checked: Checked) -> Checked:
+    """Where no content was compared, the destination's commitment says more than its list."""
+    if checked.method == "uid" and checked.outcome is Outcome.MATCH and checked.sop_instance_uid in study.committed:
+        return replace(checked, method="commitment")
+    return checked
 
 
 def _raise_unproven(checked: Iterable[Checked]) -> None:
@@ -44,7 +60,23 @@ def _raise_unproven(checked: Iterable[Checked]) -> None:
         raise PeerUnavailable("read-back is incomplete", hint, instances=len(unproven), reason=unproven[0].detail)
 
 
-def _defect_of(checked: Checked) -> Defect | None:
+def _taken_away(study: StagedStudy, checked: Iterable[Checked]) -> Iterator[Defect]:
+    """What radiologists miss first: less of it was given back than was sent, whatever the reason."""
+    given_back = {one.sop_instance_uid: one for one in checked if one.census is not None}
+    sent: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for prepared in study.prepared:
+        if prepared.sop_instance_uid in given_back:
+            sent.update(prepared.census.split())
+            held.update((given_back[prepared.sop_instance_uid].census or "").split())
+    for kind, count in sorted(sent.items()):
+        if held[kind] < count:
+            told = f"{kind}: in {count} instances as sent, in {held[kind]} as given back"
+            yield defect(ExceptionClass.DEST_COERCED, study.study_instance_uid, told, Level.STUDY)
+
+
+def defect_of(checked: Checked) -> Defect | None:
+    """What a result means for the register; None for a match."""
     uid = checked.sop_instance_uid
     if checked.outcome is Outcome.MATCH:
         return None
