@@ -10,9 +10,9 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from migrate.errors import ConfigError
 
@@ -58,15 +58,25 @@ class ReceiverBlock(_Block):
 
 
 class DestinationBlock(_Block):
-    """`[destination]`: the DI-r. `coercions` are tags (`ggggeeee`) it is declared to change."""
+    """`[destination]`: the DI-r. `coercions` are tags (`ggggeeee`) it is declared to change.
+
+    `verify = "commitment"` takes its word instead of reading back; needs `commitment = "always"`.
+    """
 
     kind: str = "dimse"
     ae_title: AeTitle = "DIR"
     host: str = "127.0.0.1"
     port: Port = 104
-    verify: Literal["auto", "c-get", "c-move", "c-find"] = "auto"
+    verify: Literal["auto", "c-get", "c-move", "c-find", "commitment"] = "auto"
     commitment: Literal["auto", "always", "never"] = "auto"
+    commitment_timeout_s: float = Field(default=60.0, gt=0)
     coercions: list[Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}$")]] = []
+
+    @model_validator(mode="after")
+    def _word_is_asked_for(self) -> Self:
+        if self.verify == "commitment" and self.commitment != "always":
+            raise ValueError('verify = "commitment" needs commitment = "always"')
+        return self
 
 
 class CrawlBlock(_Block):
@@ -116,6 +126,15 @@ class AcceptanceBlock(_Block):
 
     max_defect_rate: float = Field(default=0.001, gt=0, lt=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
+    four_eyes: bool = False
+
+
+class AuditBlock(_Block):
+    """`[audit]`: where messages go besides the files; `identify` puts patients by name and number into them."""
+
+    syslog: str | None = Field(default=None, pattern=r"^\S+:\d{1,5}$")
+    ca: str | None = None
+    identify: bool = False
 
 
 class TlsBlock(_Block):
@@ -126,15 +145,6 @@ class TlsBlock(_Block):
     ca: str
 
 
-    four_eyes: bool = False
-
-
-class AuditBlock(_Block):
-    """`[audit]`: where messages go besides the files; `identify` puts patients by name and number into them."""
-
-    syslog: str | None = Field(default=None, pattern=r"^\S+:\d{1,5}$")
-    ca: str | None = None
-    identify: bool = False
 class Config(_Block):
     """The whole file."""
 
@@ -148,6 +158,7 @@ class Config(_Block):
     staging: StagingBlock = StagingBlock()
     normalize: NormalizeBlock = NormalizeBlock()
     acceptance: AcceptanceBlock = AcceptanceBlock()
+    audit: AuditBlock = AuditBlock()
     tls: TlsBlock | None = None
 
     @property

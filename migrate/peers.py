@@ -74,9 +74,49 @@ class StudyWork:
         return tuple(ref for ref in self.instances if ref.sop_instance_uid not in have)
 
 
+class CommitmentSilent(PeerUnavailable):
+    """The destination took a request for storage commitment and gave no result in time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """One instance to be committed to: its class, its UID as received and as the destination knows it."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    sent_sop_instance_uid: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transaction:
+    """One request for storage commitment (PS3.4 J.3.2), recorded before it goes out.
+
+    `earlier` transactions of the same study had no answer yet: one that comes late counts.
+    """
+
+    transaction_uid: str
+    references: tuple[Reference, ...]
+    earlier: tuple[str, ...] = ()
+    wait_s: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commitment:
+    """What the destination said about instances of a transaction, by SOP Instance UID as received.
+
+    `failed` pairs each with its failure reason (PS3.3 C.14.1.1). One that is in neither had no word.
+    """
+
+    committed: frozenset[str] = frozenset()
+    failed: tuple[tuple[str, int], ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StagedStudy:
-    """One study whose instances lie in the staging area. `prepared` is empty before normalize."""
+    """One study whose instances lie in the staging area. `prepared` is empty before normalize.
+
+    `committed` are SOP Instance UIDs that the destination has committed to; `transaction` asks for the rest.
+    """
 
     study_instance_uid: str
     evidence: tuple[Evidence, ...]
@@ -86,6 +126,8 @@ class StagedStudy:
     facility: str = ""
     doubtful: bool = False
     settle: bool = False
+    committed: frozenset[str] = frozenset()
+    transaction: Transaction | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +158,13 @@ class Sendable:
     path: Path
     segments: Callable[[], tuple[bytes | tuple[int, int], ...]]
     dataset_xxh3: str
+    uids: SentUids | None = None
+    look: Callable[[Header], None] | None = None
+
+    @property
+    def sent(self) -> SentUids:
+        """The UIDs under which the destination gets it: they stand in the command, the file meta and the answers."""
+        return self.uids or SentUids.of(self.evidence, ())
 
 
 class Source(Protocol):
@@ -158,13 +207,6 @@ class Destination(Protocol):
     def echo(self) -> None:
         """Prove that the peer answers. Raises PeerUnavailable or PeerRefused."""
         ...
-    uids: SentUids | None = None
-    look: Callable[[Header], None] | None = None
-
-    @property
-    def sent(self) -> SentUids:
-        """The UIDs under which the destination gets it: they stand in the command, the file meta and the answers."""
-        return self.uids or SentUids.of(self.evidence, ())
 
     def store(self, items: Sequence[Sendable]) -> tuple[StoreOutcome, ...]:
         """Send each item once, in order; one outcome each, also when the association is lost."""
@@ -176,6 +218,17 @@ class Destination(Protocol):
 
     def read_back(self, study_instance_uid: str, expected: Sequence[Sendable]) -> tuple[Checked, ...]:
         """Fetch each expected instance again and compare its content; one result each."""
+        ...
+
+    def offers_commitment(self) -> bool:
+        """Whether it can be asked to commit to what it stores. Raises PeerUnavailable."""
+        ...
+
+    def commit(self, transaction: Transaction) -> Commitment:
+        """Ask for commitment and wait for the word.
+
+        Raises PeerUnavailable when the request was not taken, CommitmentSilent when no word came.
+        """
         ...
 
     def close(self) -> None:

@@ -50,6 +50,14 @@ class Session:
 
         return load(self.folder() / FILE_NAME)
 
+    def exported(self, path: Path) -> None:
+        """A file for people was written: the audit trail says so. Raises LocalError, ConfigError."""
+        from migrate.audit.recorder import Recorder
+
+        recorder = Recorder(self.folder(), self.config())
+        recorder.exported(path.resolve())
+        recorder.trail.sync()
+
     def tell(self, text: str) -> None:
         """A line for people on stdout; silent with --json."""
         if not self.as_json:

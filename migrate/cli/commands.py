@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from migrate.cli import (  # noqa: F401  importing a module registers its command
     assess,  # isort: skip
+    audit,  # isort: skip
     crawl,  # isort: skip
     demo,  # isort: skip
     exceptions,  # isort: skip

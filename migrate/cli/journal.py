@@ -50,6 +50,7 @@ def backup(
     session: Session = ctx.obj
     target = file or session.folder() / f"journal-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite"
     size_bytes = copy(session.folder(), target)
+    session.exported(target)
     session.result({"file": str(target), "size_bytes": size_bytes})
     session.tell(f"wrote {target}, {size_bytes:,} bytes, checked")
 
@@ -71,6 +72,7 @@ def export(
         for line in exported(session.folder()):
             file.write(line + "\n")
             count += 1
+    session.exported(to)
     session.result({"file": str(to), "events": count})
     session.tell(f"wrote {count:,} events to {to}")
 

@@ -27,6 +27,7 @@ def report(
         raise UsageError(f"no such language: {language}", f"allowed: {', '.join(LANGUAGES)}")
     options = ReportOptions(redact=redact, language=language, viewer_url=viewer_url or None)  # type: ignore[arg-type]
     paths = write_reports(session.folder(), options)
+    session.exported(paths[0])
     session.result({"page": str(paths[0]), "files": [str(path) for path in paths]})
     session.tell(f"report: {paths[0]}")
     session.tell(f"tables: {len(paths) - 1} files beside it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from migrate.destinations import committing
 from migrate.destinations.compare import Expectation
 from migrate.destinations.sending import Proof
 from migrate.errors import IllegalDicom, LocalError, PeerError, PeerRefused, PeerUnavailable
@@ -21,6 +22,7 @@ CONTEXTS_PER_ASSOCIATION = 128
 REOPENED_AT_MOST = 3
 SYNTAXES_REFUSED = 4  # PS3.8 9.3.3.2: transfer-syntaxes-not-supported
 QUIET_S = 3.0
+BY_UID = frozenset({"c-find", "commitment"})  # what is listed counts, nothing is read back
 
 
 class DimseDestination:
@@ -53,6 +55,22 @@ class DimseDestination:
     def close(self) -> None:
         """Release what is open."""
         self._query.close()
+
+    # ---- storage commitment
+
+    def offers_commitment(self) -> bool:
+        """Whether it accepts storage commitment. Raises PeerUnavailable or PeerRefused."""
+        learnt = self.door.destination_profile.storage_commitment
+        return committing.offers_commitment(self.endpoint) if learnt is None else learnt
+
+    def commit(self, transaction: Transaction) -> Commitment:
+        """N-ACTION, and the N-EVENT-REPORT on this association or to our receiver (PS3.4 J.3).
+
+        Raises:
+            PeerUnavailable: The request was not taken.
+            CommitmentSilent: No result came in time.
+        """
+        return committing.commit(self.endpoint, self.door.mailbox, transaction)
 
     # ---- store
 
@@ -171,7 +189,7 @@ class DimseDestination:
             self.door.registry.close(inbox)
         checked = [one for one in inbox.kept if one.sop_instance_uid in wanted.uids]
         checked += [wanted.unreadable(r.sop_instance_uid, r.detail) for r in inbox.rejected]
-        return self._listed(study_instance_uid, wanted, checked)
+        return checked
 
     def _fetch(self, study_instance_uid: str, wanted: Expectation, inbox: Inbox) -> None:
         error: PeerError | None = None
@@ -218,7 +236,7 @@ class DimseDestination:
         if not silent:
             return tuple(checked)
         held = self.holds(study_instance_uid, wanted.series)
-        by_uid_alone = Outcome.MATCH if self._method == "c-find" else Outcome.UNVERIFIABLE
+        by_uid_alone = Outcome.MATCH if self._method in BY_UID else Outcome.UNVERIFIABLE
         for uid in sorted(silent):
             outcome = by_uid_alone if uid in held else Outcome.MISSING
             detail = "" if outcome is not Outcome.UNVERIFIABLE else "listed, but not given back"

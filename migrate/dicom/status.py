@@ -43,6 +43,29 @@ class StoreClass(StrEnum):
     CONFIG = "CONFIG"
 
 
+class CommitClass(StrEnum):
+    """What a failure reason of storage commitment means (PS3.3 C.14.1.1).
+
+    `RETRY`: ask again in a new transaction. `RESEND`: it does not hold the instance. `UNSUPPORTED`: it
+    keeps no objects of this class. `CONFLICT`: it holds another object under this UID.
+    """
+
+    RETRY = "RETRY"
+    RESEND = "RESEND"
+    UNSUPPORTED = "UNSUPPORTED"
+    CONFLICT = "CONFLICT"
+
+
+COMMIT_REASONS: Final = {
+    0x0110: CommitClass.RETRY,  # processing failure
+    0x0112: CommitClass.RESEND,  # no such object instance
+    0x0119: CommitClass.CONFLICT,  # class / instance conflict
+    0x0122: CommitClass.UNSUPPORTED,  # referenced SOP class not supported
+    0x0131: CommitClass.RETRY,  # duplicate transaction UID: the next one is new
+    0x0213: CommitClass.RETRY,  # resource limitation
+}
+
+
 class FindClass(StrEnum):
     """What a C-FIND status means for the window that was asked.
 
@@ -168,6 +191,11 @@ def store_class(status: int | None) -> StoreClass:
     if status is None:
         return StoreClass.UNKNOWN
     return StoreClass(_row(STORE_STATUSES, status).meaning)
+
+
+def commit_class(reason: int) -> CommitClass:
+    """Classify a failure reason of storage commitment; one that the Standard does not know may pass."""
+    return COMMIT_REASONS.get(reason, CommitClass.RETRY)
 
 
 def find_class(status: int | None) -> FindClass:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from migrate.audit.recorder import Recorder
 from migrate.config import Config
+from migrate.engine.auditing import AuditedFinder
 from migrate.engine.hours import zone
 from migrate.engine.place import doorstep
 from migrate.engine.planning import register_found
@@ -38,12 +40,12 @@ def run_crawl(order: CrawlOrder, watch: Callable[[Progress], None], stopping: Ca
     """
     config, folder = order.config, order.run_folder
     door = doorstep(config, folder, 0, receiving=False)
-    with Journal(folder) as journal:
+    with Journal(folder) as journal, Recorder(folder, config) as recorder:
         found = crawl(
             CrawlRequest(
                 manifests=Manifests(folder, config.run.source),
                 db=journal.db,
-                open_finder=lambda: open_source(door),
+                open_finder=lambda: AuditedFinder(open_source(door), recorder),
                 first=order.first or config.crawl.from_date,
                 last=order.last or config.crawl.to_date or datetime.now(zone(config.run.timezone)).date(),
                 whole=not (order.first or order.last or config.crawl.to_date),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from migrate.dicom.digest import xxh3
@@ -28,8 +28,17 @@ SOP_INSTANCE_UID = "00080018"  # path in the ledger
 Rows = list[dict[str, Any]]
 
 
-def flush(journal: Journal, manifests: Manifests, area: LandingArea, limit: int = STUDIES_PER_PART) -> int:
-    """Move up to `limit` ended studies from the journal to the tables. Returns how many."""
+def flush(  # noqa: PLR0913, PLR0917  the three places, how much, and who wants to know
+    journal: Journal,
+    manifests: Manifests,
+    area: LandingArea,
+    limit: int = STUDIES_PER_PART,
+    removed: Callable[[Iterable[str]], None] = lambda _studies: None,
+) -> int:
+    """Move up to `limit` ended studies from the journal to the tables. Returns how many.
+
+    `removed` hears of the studies whose staged copies are gone.
+    """
     ended = journal.to_flush(limit)
     if not ended:
         return 0
@@ -40,6 +49,7 @@ def flush(journal: Journal, manifests: Manifests, area: LandingArea, limit: int 
             if columns and any(columns.values()):
                 write_part(manifests, table, part, columns)
     area.remove(row["wire_xxh3"] for row in rows)
+    removed(sorted({row["study_instance_uid"] for row in rows}))
     journal.flushed(ended)
     return len(ended)
 

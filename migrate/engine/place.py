@@ -9,17 +9,19 @@ from pathlib import Path
 
 from migrate.config import Config
 from migrate.destinations import open_destination
+from migrate.destinations.committing import into
 from migrate.errors import ConfigError, LocalError
-from migrate.profiles import load_profile_of
 from migrate.manifest.uid_map import read_uid_map
+from migrate.profiles import load_profile_of
 from migrate.rules import packs
-from migrate.sources import open_source
 from migrate.rules.run_uids import RunUids
+from migrate.sources import open_source
 from migrate.stages.site import Site
 from migrate.staging.area import LandingArea
 from migrate.staging.doorstep import Doorstep
 from migrate.staging.intake import ByCaller, Registry
 from migrate.staging.pace import Pace
+from migrate.wire.dimse.negotiation import Acceptance
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.tls import TlsFiles, client_context, server_context
 
@@ -51,18 +53,18 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         destination=destination,
         area=door.area,
         rules=packs.load(config.normalize.packs, config.normalize.values, Path(run_folder)),
+        uid_map=uids_of_run(config, Path(run_folder)),
         close=close,
     )
-        uid_map=uids_of_run(config, Path(run_folder)),
 
 
-def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:
-    """Landing area, registry and profiles for one worker; its AE title is the one with its index."""
 def uids_of_run(config: Config, run_folder: Path) -> RunUids:
     """The run's map of invalid UIDs, with what is written down of it."""
     return RunUids(f"{config.run.source}/{config.run.name}", read_uid_map(run_folder))
 
 
+def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:
+    """Landing area, registry and profiles for one worker; its AE title is the one with its index."""
     titles = config.receiver.ae_titles
     source, destination = config.source, config.destination
     profile = load_profile_of(run_folder, "source", (source.ae_title, source.host, source.port))
@@ -108,8 +110,9 @@ def _receiver(door: Doorstep, index: int, run_folder: Path) -> Receiver:
         allow=frozenset(config.receiver.allow or [config.source.ae_title, config.destination.ae_title])
         | frozenset([config.destination.ae_title]),
         tls=server_context(files) if (files := tls_files(config, run_folder)) else None,
+        acceptance=Acceptance(commitment=config.destination.commitment != "never"),
     )
-    receiver = Receiver(options, ByCaller(door.landing, reading))
+    receiver = Receiver(options, ByCaller(door.landing, reading), into(door.mailbox))
     deadline = time.monotonic() + BIND_ATTEMPTS_S
     while True:
         try:

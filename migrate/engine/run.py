@@ -18,7 +18,9 @@ from typing import Any
 
 from migrate.config import Config
 from migrate.engine import work as assemble
+from migrate.engine.auditing import Transfers, transfers
 from migrate.engine.cluster import Cluster, Done
+from migrate.engine.committing import Committing, committing
 from migrate.engine.flush import flush
 from migrate.engine.hours import Hours
 from migrate.engine.place import doorstep, uids_of_run
@@ -31,11 +33,11 @@ from migrate.journal.operators import here, note_run
 from migrate.journal.states import State
 from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.place import Manifests
-from migrate.model import Defect, ExceptionClass, Level
 from migrate.manifest.uid_map import write_uid_map
-from migrate.sources import open_source
+from migrate.model import Defect, ExceptionClass, Level
 from migrate.peers import StagedStudy
 from migrate.rules.run_uids import RunUids
+from migrate.sources import open_source
 from migrate.stages import STAGES
 from migrate.staging.area import LandingArea, full
 
@@ -60,12 +62,12 @@ class Request:
     limit: int | None = None
     scheduler: str | None = None
     take_over: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """One thing that happened, for whoever watches."""
-    by: str = ""
 
     stage: str
     study_instance_uid: str
@@ -99,8 +101,23 @@ class Engine:
     begun: set[str] = field(default_factory=set)
     epoch: int = 0
     flushed_at: float = field(default_factory=time.monotonic)
+    committing: Committing = field(init=False)
+    transfers: Transfers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.committing = committing(self.request.run_folder, self.request.config)
+        self.transfers = transfers(self.request)
 
     def run(self) -> None:
+        """Until nothing is ready any more; start and stop stand in the audit trail.
+
+        Raises:
+            MigrateError: See `_work`.
+        """
+        with self.transfers.recorder:
+            self._work()
+
+    def _work(self) -> None:
         """Until nothing is ready any more.
 
         Raises:
@@ -123,7 +140,7 @@ class Engine:
             raise self.stop_with
 
     def _flush_all(self) -> None:
-        while flush(self.journal, self._manifests, self.area):
+        while flush(self.journal, self._manifests, self.area, removed=self.transfers.recorder.deleted):
             pass
 
     @property
@@ -203,6 +220,7 @@ class Engine:
         wanted += [s.study_instance_uid for s in ahead if s.study_instance_uid not in self.listing]
         self.listing.update(assemble.listed(self.request.run_folder, wanted))
         self.facility.update(assemble.facilities(self.request.run_folder, wanted))
+        self.transfers.learn(wanted)
 
     def _submit(self, stage: str, study: ReadyStudy) -> None:
         uid = study.study_instance_uid
@@ -214,19 +232,15 @@ class Engine:
             known = assemble.Known(self.listing[uid], self.facility.get(uid, ""))
             work = assemble.staged(self.journal, study, known, attempts)
         if stage == "upload":
+            self._keep_replaced_uids(work)
             self.journal.append([UploadStarted(study_instance_uid=uid)])
+        if stage == "verify":
+            work = self._with_transaction(work)
+        self.transfers.submitted(stage, work)
         self.epoch += 1
         self.busy[uid] = Busy(study, stage)
         self.cluster.submit(stage, uid, work, self.epoch)
 
-            self._keep_replaced_uids(work)
-    def _record(self, finished: Collection[Done]) -> None:
-        """Append what came back, in one transaction, then let the next stages go."""
-        events: list[tuple[Done, Event]] = []
-        for done in finished:
-            study = self.busy.pop(done.study_instance_uid).study
-            self.breaker.saw(STAGES[done.stage].resource, done)
-            if event := self._event_of(done, study):
     def _with_transaction(self, study: StagedStudy) -> StagedStudy:
         """A request for storage commitment is recorded before it goes out: its answer may come after a kill."""
         transaction = self.committing.transaction(self.journal, study)
@@ -250,6 +264,14 @@ class Engine:
         """The run's map of invalid UIDs."""
         return uids_of_run(self.request.config, self.request.run_folder)
 
+    def _record(self, finished: Collection[Done]) -> None:
+        """Append what came back, in one transaction, then let the next stages go."""
+        events: list[tuple[Done, Event]] = []
+        for done in finished:
+            study = self.busy.pop(done.study_instance_uid).study
+            if not self.committing.saw(done):
+                self.breaker.saw(STAGES[done.stage].resource, done)
+            if event := self._event_of(done, study):
                 events.append((done, event))
         if events:
             self.journal.append([event for _, event in events])
@@ -257,6 +279,7 @@ class Engine:
             if done.stage == "upload":
                 self.area.forget(done.key)
         for done, event in events:
+            self.transfers.recorded(done.stage, event)
             self.watch(Progress(stage=done.stage, study_instance_uid=done.study_instance_uid, event=event))
             if isinstance(event, (Verified, Quarantined)):
                 self.listing.pop(done.study_instance_uid, None)
@@ -289,7 +312,7 @@ class Engine:
 
     def _flush_sometimes(self) -> None:
         if time.monotonic() - self.flushed_at > FLUSH_EVERY_S:
-            flush(self.journal, self._manifests, self.area)
+            flush(self.journal, self._manifests, self.area, removed=self.transfers.recorder.deleted)
             self.flushed_at = time.monotonic()
 
 
@@ -312,6 +335,7 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
         Cluster(request.config, str(request.run_folder), request.scheduler) as cluster,
         source_throttle(request) as throttle,
     ):
+        note_run(journal, here(request.by), request.stages, ", ".join(request.config.normalize.packs))
         Engine(request, journal, cluster, area, watch, stopping, throttle).run()
 
 
@@ -332,4 +356,3 @@ def source_throttle(request: Request) -> Throttle:
 def staging_folder(run_folder: Path, config: Config) -> Path:
     """The staging folder; a relative path is relative to the run folder."""
     return run_folder / config.staging.path
-        note_run(journal, here(request.by), request.stages, ", ".join(request.config.normalize.packs))

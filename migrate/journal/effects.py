@@ -176,6 +176,7 @@ def _commitment_asked(db: sqlite3.Connection, event: e.CommitmentAsked, at: str)
 def _committed(db: sqlite3.Connection, event: e.Committed, at: str) -> None:
     rows = ((at, event.study_instance_uid, uid) for uid in event.sop_instance_uids)
     db.executemany(sql.SET_COMMITTED, rows)
+    db.execute(sql.CLEAR_ATTEMPTS, (event.study_instance_uid,))
     _add_defects(db, event.study_instance_uid, event.defects, at)
     db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
 
@@ -197,8 +198,8 @@ EFFECTS: Mapping[type[e.Event], Effect] = {
     e.Lost: _lost,
     e.Retried: _retried,
     e.Waived: _disposed("accepted"),
-    e.Changed: _changed,
     e.Assigned: _assigned,
+    e.Changed: _changed,
     e.Restored: _restored,
     e.Doubted: _doubted,
     e.CommitmentAsked: _commitment_asked,

@@ -35,10 +35,10 @@ CREATE TABLE IF NOT EXISTS commitments (
   transaction_uid TEXT PRIMARY KEY, study_instance_uid TEXT NOT NULL, asked_at TEXT NOT NULL,
   digest INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS commitments_of_study ON commitments (study_instance_uid);
-"""
 CREATE TABLE IF NOT EXISTS runs (
   run_id INTEGER PRIMARY KEY, at TEXT NOT NULL, operator TEXT NOT NULL, os_user TEXT NOT NULL, stages TEXT NOT NULL,
   version TEXT NOT NULL, packs TEXT NOT NULL, digest INTEGER NOT NULL DEFAULT 0) STRICT;
+"""
 
 # --- what format 1 had not
 HAS_COLUMN = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?"
@@ -133,13 +133,13 @@ OPEN_EXCEPTIONS = """SELECT exception_class, level, uid, detail FROM exceptions
   WHERE study_instance_uid = ? AND disposition = 'open' ORDER BY uid"""
 DISPOSE = """UPDATE exceptions SET disposition = ?, reason = ?, by = ?, at = ?
   WHERE study_instance_uid = ? AND disposition = 'open'"""
-ALL_EXCEPTIONS = """SELECT study_instance_uid, level, uid, exception_class, detail, first_seen_at, owner, due,
-  disposition, reason, by, at FROM exceptions ORDER BY first_seen_at, study_instance_uid, uid"""
 # What was sent round again and is verified now is fixed, and so is what nobody had decided about.
 FIX = """UPDATE exceptions SET disposition = 'fixed', reason = ?, by = ?, at = ?
   WHERE study_instance_uid = ? AND disposition IN ('open', 'retry')"""
 ASSIGN = """UPDATE exceptions SET owner = nullif(?, ''), due = nullif(?, '')
   WHERE study_instance_uid = ? AND uid = ? AND exception_class = ?"""
+ALL_EXCEPTIONS = """SELECT study_instance_uid, level, uid, exception_class, detail, first_seen_at, owner, due,
+  disposition, reason, by, at FROM exceptions ORDER BY first_seen_at, study_instance_uid, uid"""
 
 # --- runs: who ran what, with which version and rule packs; a row is never changed
 HAS_RUNS = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'runs'"

@@ -153,6 +153,10 @@ class Journal:
         """(exception class, level, uid, detail) of what is open for a study."""
         return self.db.execute(sql.OPEN_EXCEPTIONS, (study_instance_uid,)).fetchall()
 
+    def commitments(self, study_instance_uid: str) -> tuple[str, ...]:
+        """Transactions of a study for which an answer may still come, oldest first."""
+        return tuple(row[0] for row in self.db.execute(sql.COMMITMENTS, (study_instance_uid,)))
+
     def to_flush(self, limit: int) -> list[tuple[str, str]]:
         """(study, state) of ended studies whose instances are not yet in the Parquet tables."""
         return self.db.execute(sql.TO_FLUSH, (limit,)).fetchall()

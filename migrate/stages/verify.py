@@ -13,20 +13,23 @@ from migrate.errors import PeerUnavailable
 from migrate.journal.events import Event, Quarantined, SentInVain, Verified
 from migrate.model import Checked, Defect, ExceptionClass, Level, Outcome
 from migrate.peers import StagedStudy
+from migrate.stages.commit import commit
 from migrate.stages.site import Site, defect
 from migrate.stages.staged import by_sent_study, sendables
 
 
 def verify(site: Site, study: StagedStudy) -> Event:
-    """Read back every instance of a study.
+    """Read back every instance of a study; before that, ask for commitment where the engine wants it.
 
     Returns:
-        `Verified`; `SentInVain` when acknowledged instances are not held; `Quarantined` when
-        content differs or something stays unproven.
+        `Verified`; `SentInVain` when acknowledged instances are not held; `Quarantined` when content
+        differs or something stays unproven; what `commit` returns when commitment was asked for.
 
     Raises:
         PeerUnavailable: Something could not be compared, and this is not the last attempt.
     """
+    if study.transaction:
+        return commit(site, study, study.transaction)
     items = sendables(site, study)
     checked = [
         _with_word(study, one)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from migrate.config import Config
 from migrate.profiles import UNKNOWN, Profile
 from migrate.staging.area import LandingArea
 from migrate.staging.intake import LandingSink, ReadingSink, Registry
+from migrate.staging.mailbox import Mailbox
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,7 @@ class Doorstep:
     source_profile: Profile = UNKNOWN
     destination_profile: Profile = UNKNOWN
     stopping: Callable[[], bool] = lambda: False
+    mailbox: Mailbox = field(default_factory=Mailbox)
 
     @property
     def landing(self) -> LandingSink:
