@@ -61,6 +61,26 @@ class EndlessAnswer(PeerError):
 
 
 @dataclass(slots=True)
+class Bounded:
+    """Passes answers on, up to a limit."""
+
+    sink: Callable[[Match], None]
+    limit: int
+    taken: int = 0
+
+    def take(self, match: Match) -> None:
+        """One answer.
+
+        Raises:
+            EndlessAnswer: There have been too many.
+        """
+        self.taken += 1
+        if self.taken > self.limit:
+            raise EndlessAnswer("the answer does not end", answers=self.taken)
+        self.sink(match)
+
+
+@dataclass(slots=True)
 class Seen:
     """What one answer held.
 

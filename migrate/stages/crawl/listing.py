@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from migrate.errors import PeerError, PeerRefused, PeerUnavailable
 from migrate.model import Defect, ExceptionClass, Level
 from migrate.peers import FindEnd, Match
+from migrate.stages.crawl.answers import Bounded
 from migrate.stages.crawl.close import SUCCESS
 from migrate.stages.crawl.request import CrawlRequest, Finder
 
@@ -203,7 +204,7 @@ class StudyLister:
     def _ask(self, level: Level, keys: Mapping[str, str], take: Callable[[Match], None]) -> FindEnd | None:
         """Ask one query, repeating what breaks off; None when no final answer came."""
         for attempt in range(self._request.attempts):
-            answers = _Bounded(take, self._request.answer_limit)
+            answers = Bounded(take, self._request.answer_limit)
             try:
                 return self._finder.find(level, keys, answers.take)
             except PeerRefused:
@@ -250,19 +251,6 @@ class _Taken:
     take: Callable[[Match], None]
     count: Callable[[], int]
     announced: int | None
-
-
-@dataclass(slots=True)
-class _Bounded:
-    sink: Callable[[Match], None]
-    limit: int
-    taken: int = 0
-
-    def take(self, match: Match) -> None:
-        self.taken += 1
-        if self.taken > self.limit:
-            raise PeerError("the answer does not end", answers=self.taken)
-        self.sink(match)
 
 
 def _drop_strangers(listing: Listing) -> None:

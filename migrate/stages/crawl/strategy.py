@@ -66,8 +66,11 @@ def ways(node: Node) -> tuple[str, ...]:
     keyword = window.extra[-1][0] if window.extra else PREFIX_KEYWORDS[window.axis]
     if can_lengthen(window, keyword):
         # The question without any key, not known to be cut, is proven by either key.
+        if not window.extra and window.axis == ACCESSION and window.minutes is None:
+            return (keyword, TIME)
         return texts if node.suspect and not window.extra else (keyword,)
-    return (*texts, DAYS)
+    low, high = window.minutes or (0, LAST_MINUTE)
+    return (*texts, DAYS, TIME) if low < high else texts
 
 
 def _worth_cutting_by_time(node: Node) -> bool:

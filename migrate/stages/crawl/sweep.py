@@ -19,6 +19,7 @@ from migrate.stages.crawl.strategy import DAYS, TIME, Piece, cut, pieces, ways
 from migrate.stages.crawl.windows import DATE, Window
 
 _MOST_ENDLESS = 3
+_MOST_GIVEN_UP = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,11 +48,17 @@ class Sweep:
         self.known = known
         self.changed: dict[int, Node] = {}
         self.decided = 0
+        self.given_up = 0
         self._span, self._clock = span, clock
         self._waiting: list[Node] = []
         self._next = 1
         self._roots: dict[str, Node] = {}
         self._universal: Node | None = None
+
+    @property
+    def made(self) -> int:
+        """Windows made so far."""
+        return self._next - 1
 
     @property
     def waiting(self) -> int:
@@ -153,17 +160,26 @@ class Sweep:
         node.why = why
         if verdict is Verdict.WHOLE:
             self._close_leaf(node, seen.found)
-        elif verdict is not Verdict.BROKEN and node.parent is not None and 2 * seen.outside > seen.matches:
+        elif node.parent is not None and 2 * seen.outside >= seen.matches > 0:
             node.parent.ignored = True
             self._fail(node, "the peer does not honour the keys of this window")
-        elif verdict is Verdict.UNNAMED and (self.known.junk or not seen.found):
-            self.known.junk = True
+        elif self._hopeless(verdict, answer):
             self._fail(node, why)
-        elif answer.endless and self.known.endless > _MOST_ENDLESS:
-            self._fail(node, "its answer has no end")
         else:
             self._prepare(node, seen, verdict)
             self._cut_further(node)
+
+    def _hopeless(self, verdict: Verdict, answer: Answer) -> bool:
+        """Whether cutting cannot help: nothing in it is a study, or the crawl is open for good.
+
+        Once many windows have been given up, nothing is cut any more only to prove a count.
+        """
+        seen = answer.seen
+        if verdict is Verdict.UNNAMED and (self.known.junk or not seen.found):
+            self.known.junk = True
+        only_to_prove = verdict is not Verdict.CAPPED and self.given_up > _MOST_GIVEN_UP
+        nothing = seen.matches > 0 and not seen.found
+        return nothing or self.known.junk or only_to_prove or (answer.endless and self.known.endless > _MOST_ENDLESS)
 
     def _prepare(self, node: Node, seen: Seen, verdict: Verdict) -> None:
         node.missing = node.missing if node is self._universal else dict(seen.found)
@@ -219,6 +235,7 @@ class Sweep:
 
     def _fail(self, node: Node, why: str) -> None:
         node.why = why
+        self.given_up += 1
         self._finish(node, "failed")
 
     def _finish(self, node: Node, state: str) -> None:
@@ -273,7 +290,10 @@ class Sweep:
             return False
         if node.suspect and node is not self._universal and not node.missing:
             return False
-        return self.known.studies <= self.small_archive or self.known.prefixes["PatientID"].empty > 0
+        if self.known.studies <= self.small_archive:
+            return True
+        at_root = not node.window.extra and node.window.days == 0
+        return self.known.prefixes["PatientID"].empty > 0 and not at_root
 
     def _brought_nothing(self, node: Node) -> bool:
         signalled = node.status is not None and node.status not in (SUCCESS, CANCEL)

@@ -16,6 +16,7 @@ from migrate.journal import windows as journal
 from migrate.manifest.fold import FoldStats, FoldTerms, fold
 from migrate.model import Level
 from migrate.peers import Match
+from migrate.stages.crawl.answers import Bounded
 from migrate.stages.crawl.certificate import Certificate, certify
 from migrate.stages.crawl.close import Caps
 from migrate.stages.crawl.confirm import Confirmed, SecondLook
@@ -28,6 +29,8 @@ from migrate.stages.crawl.request import CrawlRequest, Estimate, Finder
 from migrate.stages.crawl.resume import date_leaf_studies, go_on
 from migrate.stages.crawl.sweep import Answer, Sweep
 from migrate.stages.crawl.windows import ACCESSION, PATIENT, Window, date_roots
+
+_MOST_ANSWERS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,7 +178,8 @@ def _honours_question_mark(finder: Finder, samples: list[str]) -> bool:
     for sample in samples[:3]:
         found: list[Match] = []
         try:
-            finder.find(Level.STUDY, {"StudyInstanceUID": "", "PatientID": f"?{sample[1:]}"}, found.append)
+            keys = {"StudyInstanceUID": "", "PatientID": f"?{sample[1:]}"}
+            finder.find(Level.STUDY, keys, Bounded(found.append, _MOST_ANSWERS).take)
         except PeerError:
             return False
         if not any(match.values.get("PatientID", "").strip() == sample for match in found):

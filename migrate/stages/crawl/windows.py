@@ -34,7 +34,7 @@ class Window:
         axis: The sweep it belongs to: `date`, `patient` or `accession`.
         first: First day, inclusive; `date.min` leaves the range open. None: no StudyDate key.
         last: Last day, inclusive; `date.max` leaves the range open.
-        minutes: First and last minute of the one day, inclusive.
+        minutes: First and last minute of the one day, inclusive; of any day where there is no StudyDate key.
         extra: Further matching keys with their values, wildcards included.
         parent_id: The window it was cut from.
     """
