@@ -34,6 +34,7 @@ FORGET = ("DELETE FROM windows", "DELETE FROM crawl_parts", "DELETE FROM crawl_l
 ADD_CRAWL = "INSERT INTO crawls (crawl_id, terms, phase, started_at) VALUES (?, ?, 'sweep', ?)"
 LATEST_CRAWL = "SELECT crawl_id, terms, phase, result FROM crawls ORDER BY crawl_id DESC LIMIT 1"
 SET_PHASE = "UPDATE crawls SET phase = ?, result = ? WHERE crawl_id = ?"
+DONE_TERMS = "SELECT terms FROM crawls WHERE phase = 'done' ORDER BY crawl_id DESC"
 FINISH_CRAWL = "UPDATE crawls SET phase = 'done', finished_at = ?, result = ? WHERE crawl_id = ?"
 
 # --- windows: the row says all; a repeated row replaces the one before
@@ -133,6 +134,20 @@ def start_crawl(db: sqlite3.Connection, crawl_id: str, terms: str, at: str) -> N
         for statement in FORGET:
             db.execute(statement)
         db.execute(ADD_CRAWL, (crawl_id, terms, at))
+
+
+#: The word in the terms of a crawl that makes it a delta crawl.
+DELTA = "delta"
+
+
+def delta_rounds(db: sqlite3.Connection) -> int:
+    """How many delta crawls have ended since the last whole one."""
+    rounds = 0
+    for (terms,) in db.execute(DONE_TERMS):
+        if f'"{DELTA}"' not in terms:
+            break
+        rounds += 1
+    return rounds
 
 
 def set_phase(db: sqlite3.Connection, crawl_id: str, phase: str, result: str) -> None:

@@ -33,7 +33,7 @@ from migrate.manifest.spill import Spill, buckets_for, by_range, part_batches, r
 from migrate.manifest.write import PartWriter
 from migrate.model import ExceptionClass, Level
 
-AXES = ("date", "patient", "accession")
+AXES = ("date", "patient", "accession", "list")
 DRAFT = pa.schema([*TABLES["studies"], *(pa.field(name, pa.string()) for name in IDENTITY_TEXTS), pa.field("raw", RAW)])
 _SEEN_BEFORE = pa.schema([pa.field("study_instance_uid", pa.string()), pa.field("first_seen_at", pa.string())])
 _COMPARED = (*STUDY_TEXTS[1:], *IDENTITY_TEXTS)
@@ -48,7 +48,8 @@ class FoldTerms:
     Args:
         manifests: The tables of the run.
         crawl_id: Whose sightings.
-        axis_of_window: Window ordinal -> index in `AXES` of a closed leaf, or -1.
+        axis_of_window: Window ordinal -> index in `AXES` of a closed leaf (or of what was asked for by
+            itself), or -1.
         doubtful: Says of a study (its columns, plus one boolean per axis) whether an axis that did
             not return it should have.
     """
@@ -66,7 +67,7 @@ class FoldStats:
     rows: int = 0
     studies: int = 0
     undated: int = 0
-    by_axis: list[int] = field(default_factory=lambda: [0, 0, 0])
+    by_axis: list[int] = field(default_factory=lambda: [0] * len(AXES))
     by_date_and_second: int = 0
     by_second: int = 0
     differing: int = 0

@@ -97,7 +97,10 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _column("timezone_offset_from_utc", TEXT, "Timezone Offset From UTC (0008,0201); recorded, never applied"),
             _column("series_count", COUNT, "distinct series listed at SERIES level; null = not listed", "series"),
             _column("answers", COUNT, "how often the study was returned in this crawl", "answers"),
-            _column("found_by", TEXT, "axes whose closed windows returned it: date, patient, accession; comma between"),
+            _column(
+                "found_by", TEXT, "closed axes that returned it: date, patient, accession; or list: asked for alone"
+            ),
+            _column("gone_at", TEXT, "when a delta crawl saw that the source no longer has it; null = it is there"),
         ),
         "identities": _table(
             "study",
@@ -190,12 +193,12 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _column("sent_wire_xxh3", TEXT, "digest of the data set's bytes as sent"),
             _column("dataset_xxh3", TEXT, "digest of the canonical data set that was sent"),
             _column("refused_context", TEXT, "no presentation context was accepted for this one"),
-        ),
-        "verification": _table(
-            "instance checked at the destination",
             _column(
                 "sent_sop_instance_uid", TEXT, "SOP Instance UID it was sent under; another one where it was invalid"
             ),
+        ),
+        "verification": _table(
+            "instance checked at the destination",
             _SOP,
             _column("method", TEXT, "uid, commitment, metadata or content"),
             _column("outcome", TEXT, "match, missing, extra, differs or unverifiable"),
@@ -204,10 +207,10 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _STUDY,
             _DETAIL,
             _ATTEMPT,
+            _column("held_dataset_xxh3", TEXT, "digest of the canonical data set that the destination gave back"),
         ),
         "findings": _table(
             "difference between the two sides",
-            _column("held_dataset_xxh3", TEXT, "digest of the canonical data set that the destination gave back"),
             _LEVEL,
             _UID,
             _column("outcome", TEXT, "match, missing, extra, differs or unverifiable"),
@@ -226,6 +229,7 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _column("excluded", COUNT, "left out on purpose, with a reason"),
             _column("failed", COUNT, "in quarantine"),
             _column("pending", COUNT, "not finished"),
+            _column("rejected", COUNT, "of what is excluded: rejected, deleted or hidden at the source"),
         ),
         "exceptions": _table(
             "entry of the exception register",
@@ -242,12 +246,12 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _column("by", TEXT, "who decided"),
             _column("at", TEXT, "when it was decided"),
         ),
+        **FIDELITY_TABLES,
+        **DELTA_TABLES,
     }
 )
 
 
-        **FIDELITY_TABLES,
-        **DELTA_TABLES,
 def schema_of(table: str) -> pa.Schema:
     """The schema of one table, with the format version in its metadata.
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from migrate.manifest.columns import COUNT, TEXT
 from migrate.manifest.place import Manifests
-from migrate.manifest.schema import COUNT, RAW, TABLES, TEXT
+from migrate.manifest.schema import RAW, TABLES
 from migrate.manifest.write import Columns, PartWriter
 
 STUDY_TEXTS = (
@@ -45,9 +46,16 @@ SIGHTINGS = pa.schema(
 COUNTS = pa.schema(
     [pa.field("study_instance_uid", TEXT), pa.field("series_count", COUNT), pa.field("instance_count", COUNT)]
 )
+#: The last six are what a delta crawl decides; see `manifest.carry`.
 WORK_SCHEMAS = {
     "sightings": SIGHTINGS,
     "counts": COUNTS,
+    "known_counts": COUNTS,
+    "again": pa.schema([pa.field("study_instance_uid", TEXT)]),
+    "gone_studies": TABLES["studies"],
+    "gone_identities": TABLES["identities"],
+    "first_deltas": TABLES["deltas"],
+    "deltas": TABLES["deltas"],
     **{table: TABLES[table] for table in ("series", "instances", "crawl_defects")},
 }
 

@@ -9,12 +9,15 @@ from dataclasses import asdict
 from typing import Any
 
 from migrate.journal import windows as journal
+from migrate.manifest.fold import AXES
 from migrate.manifest.publish import forget_work, publish
-from migrate.manifest.read import read_table
+from migrate.manifest.read import count_rows, read_table
 from migrate.model import Level
+from migrate.stages.crawl.again import ask_for_absent, conclude, decide, refuse_without_tables
 from migrate.stages.crawl.certificate import window_columns
 from migrate.stages.crawl.lists import list_studies
-from migrate.stages.crawl.request import CrawlRequest, CrawlResult, Estimate, Progress
+from migrate.stages.crawl.request import CrawlRequest, CrawlResult, Estimate, ListOutcome, Progress
+from migrate.stages.crawl.single import Singles, against_list
 from migrate.stages.crawl.sweeping import Sweeping, Swept
 
 SWEEP, LIST, DONE = "sweep", "list", "done"
@@ -30,37 +33,62 @@ def crawl(request: CrawlRequest) -> CrawlResult:
         What was found. `closed` is true only if every window is proven and the axes agree.
 
     Raises:
+        UsageError: A delta is asked for and there is nothing to compare with.
         Interrupted: Somebody asked to stop; the same call goes on.
         PeerUnavailable: The source has stopped answering; the same call goes on.
         PeerRefused: The source does not answer such queries.
         LocalError: The disk is full or not writable.
         ManifestDamaged: The tables of the crawl before cannot be read.
     """
+    refuse_without_tables(request)
     journal.prepare(request.db)
     row = _crawl_row(request)
     found: dict[str, Any] = json.loads(row.result or "{}")
     if row.phase == SWEEP:
-        found = _summary(Sweeping(request, row.crawl_id).run(), request)
+        found = _swept(request, row.crawl_id)
         journal.set_phase(request.db, row.crawl_id, LIST, json.dumps(found))
     listed = (0, 0, 0)
+    again = decide(request, row.crawl_id)
     if request.level is not Level.STUDY:
-        listed = list_studies(request, row.crawl_id, found["studies"])
+        listed = list_studies(request, row.crawl_id, found["studies"], again)
     return _publish(request, row.crawl_id, found, listed)
+
+
+def _swept(request: CrawlRequest, crawl_id: str) -> dict[str, Any]:
+    """The sweeps, and after them the studies that are asked for one by one."""
+    singles = Singles(request=request, crawl_id=crawl_id, swept=Sweeping(request, crawl_id).run())
+    try:
+        ask_for_absent(singles)
+        outcome = against_list(singles)
+    finally:
+        singles.close()
+    return {**_summary(singles.swept, request), "against": asdict(outcome) if outcome else None}
 
 
 def _crawl_row(request: CrawlRequest) -> journal.CrawlRow:
     terms = json.dumps(
-        [request.first.isoformat(), request.last.isoformat(), request.whole, request.level, request.manifests.source]
+        [
+            *(request.first.isoformat(), request.last.isoformat(), request.whole, request.level),
+            *(request.manifests.source, _delta_terms(request), _list_terms(request)),
+        ]
     )
     latest = journal.latest_crawl(request.db)
     if latest is not None and latest.phase != DONE and _same_terms(latest.terms, terms):
         return latest
     at = request.clock()
-    stamp = "".join(letter for letter in at[:19] if letter.isdigit())
+    stamp = "".join(letter for letter in at[:23] if letter.isdigit())
     crawl_id = f"{stamp}-{secrets.token_hex(3)}"
     forget_work(request.manifests, crawl_id)
     journal.start_crawl(request.db, crawl_id, terms, at)
     return journal.CrawlRow(crawl_id=crawl_id, terms=terms, phase=SWEEP, result=None)
+
+
+def _delta_terms(request: CrawlRequest) -> list[Any] | None:
+    return [journal.DELTA, request.delta.days, request.delta.thorough] if request.delta else None
+
+
+def _list_terms(request: CrawlRequest) -> list[Any] | None:
+    return [request.against.name, len(request.against.rows)] if request.against else None
 
 
 def _same_terms(one: str, other: str) -> bool:
@@ -81,7 +109,7 @@ def _summary(swept: Swept, request: CrawlRequest) -> dict[str, Any]:
         "estimated_undiscovered": asdict(swept.estimate) if swept.estimate else None,
         "open_windows": list(certificate.open_windows),
         "doubts": doubts,
-        "by_axis": dict(zip(("date", "patient", "accession"), stats.by_axis, strict=True)),
+        "by_axis": dict(zip(AXES, stats.by_axis, strict=True)),
         "rechecked_windows": confirmed.rechecked,
         "sins": dict(swept.sins),
         "universal": certificate.universal,
@@ -92,16 +120,20 @@ def _publish(
     request: CrawlRequest, crawl_id: str, found: Mapping[str, Any], listed: tuple[int, int, int]
 ) -> CrawlResult:
     request.progress(Progress(phase="publishing", studies=found["studies"], listed_studies=found["studies"]))
+    series, instances, incomplete = listed
+    closed = found["closed"] and not incomplete
+    delta = conclude(request, crawl_id, closed=closed)
     columns = window_columns(journal.all_windows(request.db), crawl_id, request.called_ae_title)
     publish(request.manifests, crawl_id, columns)
-    series, instances, incomplete = listed
+    if delta:
+        series, instances = (count_rows(request.manifests.run_folder, table) for table in ("series", "instances"))
     doubts = [*found["doubts"]]
     if incomplete:
         doubts.append(f"{incomplete} studies could not be listed completely")
-    estimate = found["estimated_undiscovered"]
+    estimate, against = found["estimated_undiscovered"], found.get("against")
     result = CrawlResult(
         crawl_id=crawl_id,
-        closed=found["closed"] and not incomplete,
+        closed=closed,
         windows=found["windows"],
         capped_windows=found["capped_windows"],
         studies=found["studies"],
@@ -115,10 +147,17 @@ def _publish(
         by_axis=found["by_axis"],
         rechecked_windows=found["rechecked_windows"],
         sins=found["sins"],
+        against=_list_outcome(against) if against else None,
+        delta=delta,
     )
     journal.finish_crawl(request.db, crawl_id, json.dumps(asdict(result)), request.clock())
     forget_work(request.manifests, crawl_id)
     return result
+
+
+def _list_outcome(values: Mapping[str, Any]) -> ListOutcome:
+    invalid = tuple((line, why) for line, why in values["invalid_rows"])
+    return ListOutcome(**{**values, "invalid_rows": invalid, "estimate": Estimate(**values["estimate"])})
 
 
 def _defects(request: CrawlRequest) -> dict[str, int]:

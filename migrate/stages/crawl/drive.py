@@ -5,11 +5,21 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from typing import Protocol
 
 from migrate.errors import Interrupted, PeerError, PeerRefused, PeerUnavailable
 from migrate.model import Level
 from migrate.peers import FindEnd
-from migrate.stages.crawl.answers import REQUIRED_STUDY_KEYS, STUDY_KEYS, Asked, Collector, EndlessAnswer, Limits, Seen
+from migrate.stages.crawl.answers import (
+    REQUIRED_STUDY_KEYS,
+    STUDY_KEYS,
+    Asked,
+    Collector,
+    Columns,
+    EndlessAnswer,
+    Limits,
+    Seen,
+)
 from migrate.stages.crawl.close import HOPELESS, OUT_OF_RESOURCES
 from migrate.stages.crawl.nodes import Node
 from migrate.stages.crawl.recorder import CrawlRecorder
@@ -21,6 +31,14 @@ _MOST_SILENT_WINDOWS = 20
 _PAUSES_S = (0.5, 2.0, 5.0, 15.0)
 
 
+class Rows(Protocol):
+    """Where the rows of an answer go."""
+
+    def add(self, columns: Columns) -> None:
+        """Rows of one answer."""
+        ...
+
+
 class Asker:
     """One association that asks windows, repeating what fails for a reason that may pass.
 
@@ -30,7 +48,7 @@ class Asker:
         recorder: Takes the rows.
     """
 
-    def __init__(self, request: CrawlRequest, finder: Finder, recorder: CrawlRecorder) -> None:
+    def __init__(self, request: CrawlRequest, finder: Finder, recorder: Rows) -> None:
         self._request, self._finder, self._recorder = request, finder, recorder
         self._keys: Mapping[str, str] = STUDY_KEYS
         self._tried_fewer = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
@@ -31,10 +31,13 @@ _INSTANCE_KEYS = {
 Batch = tuple[int, list[ListedStudy]]
 
 
-def list_studies(request: CrawlRequest, crawl_id: str, studies: int) -> tuple[int, int, int]:
+def list_studies(
+    request: CrawlRequest, crawl_id: str, studies: int, only: Collection[str] | None = None
+) -> tuple[int, int, int]:
     """Ask for the series and instances of every study; gives series, instances, incomplete studies.
 
-    Batches that were durable before a kill are not asked again.
+    Batches that were durable before a kill are not asked again. `only` names the studies to list; it
+    must be the same after a kill.
 
     Raises:
         Interrupted: Somebody asked to stop.
@@ -42,7 +45,8 @@ def list_studies(request: CrawlRequest, crawl_id: str, studies: int) -> tuple[in
         PeerRefused: The peer does not answer such queries.
         LocalError: The disk is full or not writable.
     """
-    lists = _Lists(request, crawl_id, studies)
+    batches = _batches(request, crawl_id, only)
+    lists = _Lists(request, crawl_id, studies if only is None else len(only), batches)
     workers = [threading.Thread(target=lists.work, daemon=True) for _ in range(request.associations - 1)]
     for worker in workers:
         worker.start()
@@ -55,11 +59,11 @@ def list_studies(request: CrawlRequest, crawl_id: str, studies: int) -> tuple[in
 
 
 class _Lists:
-    def __init__(self, request: CrawlRequest, crawl_id: str, studies: int) -> None:
+    def __init__(self, request: CrawlRequest, crawl_id: str, studies: int, batches: Iterator[Batch]) -> None:
         self._request, self._crawl_id, self._studies = request, crawl_id, studies
         self._lock = threading.Lock()
         self._done = journal.listed_batches(request.db)
-        self._batches = _batches(request, crawl_id)
+        self._batches = batches
         self._caps = LevelCaps(known=request.result_cap)
         self._listed = 0
         self.error: BaseException | None = None
@@ -140,8 +144,10 @@ def _append(columns: dict[str, list[Any]], row: dict[str, Any]) -> None:
         values.append(row[name])
 
 
-def _batches(request: CrawlRequest, crawl_id: str) -> Iterator[Batch]:
+def _batches(request: CrawlRequest, crawl_id: str, only: Collection[str] | None) -> Iterator[Batch]:
     studies = _studies(request, crawl_id)
+    if only is not None:
+        studies = (study for study in studies if study.study_instance_uid in only)
     number = 0
     while batch := list(islice(studies, _STUDIES_PER_BATCH)):
         yield number, batch

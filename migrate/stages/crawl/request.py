@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from migrate.manifest.place import Manifests
+from migrate.manifest.study_list import StudyList
 from migrate.model import Level
 from migrate.peers import FindEnd, Match
 from migrate.stages.crawl.windows import ALPHABET
@@ -37,6 +38,18 @@ class Progress:
     listed_studies: int = 0
     studies: int | None = None
     where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeltaTerms:
+    """What a delta crawl lists again besides what changed: studies of the last `days` days, or all.
+
+    `today` is the day from which `days` count back.
+    """
+
+    today: date
+    days: int = 30
+    thorough: bool = False
 
 
 def now() -> str:
@@ -73,6 +86,8 @@ class CrawlRequest:
         stopping: Says that somebody asked to stop.
         pause: Waits so many seconds before the same query is asked again.
         clock: The time for people.
+        delta: Compare with the tables of the crawl before, and list only what may have changed.
+        against: A list of studies that should be there; what was not found is asked for by itself.
     """
 
     manifests: Manifests
@@ -98,6 +113,8 @@ class CrawlRequest:
     stopping: Callable[[], bool] = lambda: False
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], str] = now
+    delta: DeltaTerms | None = None
+    against: StudyList | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +124,48 @@ class Estimate:
     estimate: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListOutcome:
+    """How a list and the crawl agree.
+
+    Args:
+        name: The file.
+        rows: Lines of the list that name a study.
+        invalid_rows: (line, why) of lines that name none; the first hundred.
+        repeated_rows: Lines that name a study once more.
+        found_by_crawl: Studies of the list that the sweeps had found.
+        added: Studies of the list that the source gave when asked for them alone.
+        missing: Lines that the source knows nothing of, or gave no answer to.
+        estimate: What neither the sweeps nor the list name.
+    """
+
+    name: str
+    rows: int
+    invalid_rows: tuple[tuple[int, str], ...]
+    repeated_rows: int
+    found_by_crawl: int
+    added: int
+    missing: int
+    estimate: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeltaOutcome:
+    """What has changed since the crawl before.
+
+    Args:
+        round: 1 for the first delta crawl after a whole one.
+        kinds: Kind -> studies.
+        listed_again: Studies whose series and instances were asked for again.
+        fixed_point: Nothing has changed, and the crawl is closed.
+    """
+
+    round: int
+    kinds: Mapping[str, int]
+    listed_again: int
+    fixed_point: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,3 +190,5 @@ class CrawlResult:
     by_axis: Mapping[str, int] = field(default_factory=dict)
     rechecked_windows: int = 0
     sins: Mapping[str, int] = field(default_factory=dict)
+    against: ListOutcome | None = None
+    delta: DeltaOutcome | None = None
