@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from migrate.errors import PeerError
 from migrate.journal import windows as journal
 from migrate.model import Level
 from migrate.peers import Match
-from migrate.stages.crawl.answers import full_time, matches_pattern, plain_day, selectable
+from migrate.stages.crawl.answers import Bounded, full_time, matches_pattern, plain_day, selectable
 from migrate.stages.crawl.close import SUCCESS
 from migrate.stages.crawl.drive import Asker
 from migrate.stages.crawl.nodes import Node, from_json, from_row
@@ -25,6 +26,7 @@ from migrate.stages.crawl.request import CrawlRequest, Finder
 from migrate.stages.crawl.windows import DATE, PREFIX_KEYWORDS, Window
 
 _MOST_SECOND_LOOKS = 200
+_MOST_ANSWERS = 1_000
 _COLUMN = {
     "PatientID": "patient_id",
     "AccessionNumber": "accession_number",
@@ -172,5 +174,8 @@ class SecondLook:
     def _exists(self, uid: str) -> bool:
         found: list[Match] = []
         keys = {"StudyInstanceUID": uid, "StudyDate": "", "PatientID": ""}
-        end = self._finder.find(Level.STUDY, keys, found.append)
+        try:
+            end = self._finder.find(Level.STUDY, keys, Bounded(found.append, _MOST_ANSWERS).take)
+        except PeerError:
+            return True
         return end.status != SUCCESS or any(match.values.get("StudyInstanceUID") == uid for match in found)

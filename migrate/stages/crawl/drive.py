@@ -204,6 +204,8 @@ class Driver:
         self.sins.update(answer.seen.sins)
         self._notice_silence(answer)
         self._sweep.record(node, answer)
+        if self._sweep.made > self._request.most_windows:
+            self._sweep.abandon(f"the crawl has come to its limit of {self._request.most_windows} windows")
         self._changed.notify_all()
         where = shown_id(node.window)
         self._request.progress(

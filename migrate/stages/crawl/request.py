@@ -77,6 +77,7 @@ class CrawlRequest:
         attempts: How often one query is tried before it counts as unanswered.
         answer_limit: Answers after which one query counts as endless.
         stale_answers: Answers without a new UID after which one query counts as endless.
+        most_windows: Windows after which a crawl that cannot be closed gives up.
         flush_rows: Rows after which what was found is made durable.
         flush_s: Seconds after which it is made durable.
         recheck_share: Share of the closed windows that is asked again at the end.
@@ -104,6 +105,7 @@ class CrawlRequest:
     attempts: int = 4
     answer_limit: int = 5_000_000
     stale_answers: int = 50_000
+    most_windows: int = 1_000_000
     flush_rows: int = 5_000
     flush_s: float = 20.0
     recheck_share: float = 0.02
