@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from migrate.dicom.part10 import MetaFields, preamble_and_meta
 from migrate.engine.recovery import recover
 from migrate.journal import events as e
 from migrate.journal.states import State
 from migrate.journal.store import Journal
 from migrate.model import Evidence
 from migrate.staging.area import LandingArea
-from migrate.staging.evidence import evidence_of_file
 from tests.engine.events import MAKERS
+from tests.engine.landed import landed
 from tests.engine.objects import TestObject, make_studies, many
 
 
@@ -31,22 +30,6 @@ def objects(tmp_path: Path) -> list[TestObject]:
     return make_studies(tmp_path / "objects", many(2, instances=2))
 
 
-def staged(area: LandingArea, one: TestObject) -> Evidence:
-    """The object as the landing area holds it."""
-    fields = MetaFields(
-        sop_class_uid=one.sop_class_uid,
-        sop_instance_uid=one.sop_instance_uid,
-        transfer_syntax_uid=one.transfer_syntax_uid,
-    )
-    temporary = area.root / "new.dcm"
-    temporary.write_bytes(preamble_and_meta(fields) + one.dataset_bytes)
-    evidence = evidence_of_file(temporary)
-    final = area.path_of(evidence.wire_xxh3)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    temporary.rename(final)
-    return evidence
-
-
 def retrieved(journal: Journal, uid: str, evidence: Sequence[Evidence]) -> None:
     journal.append([MAKERS[e.Found](uid), MAKERS[e.Planned](uid)])
     journal.append([e.Retrieved(study_instance_uid=uid, evidence=tuple(evidence))])
@@ -55,7 +38,7 @@ def retrieved(journal: Journal, uid: str, evidence: Sequence[Evidence]) -> None:
 def test_nothing_happens_where_nothing_is_amiss(tmp_path: Path, area: LandingArea, objects: list[TestObject]) -> None:
     uid = objects[0].study_instance_uid
     with Journal(tmp_path) as journal:
-        retrieved(journal, uid, [staged(area, one) for one in objects[:2]])
+        retrieved(journal, uid, [landed(area, one) for one in objects[:2]])
         assert recover(journal, area) == []
         assert journal.states_of([uid]) == {uid: State.RETRIEVED}
     assert len(list(area.staged())) == 2
@@ -67,7 +50,7 @@ def test_a_file_that_is_gone_or_short_is_fetched_again_and_the_others_are_kept(
 ) -> None:
     uid = objects[0].study_instance_uid
     with Journal(tmp_path) as journal:
-        evidence = [staged(area, one) for one in objects[:2]]
+        evidence = [landed(area, one) for one in objects[:2]]
         retrieved(journal, uid, evidence)
         path = area.path_of(evidence[0].wire_xxh3)
         path.unlink() if damage == "gone" else path.write_bytes(path.read_bytes()[: evidence[0].size_bytes])
@@ -82,7 +65,7 @@ def test_a_whole_file_that_nobody_recorded_is_adopted_when_its_study_still_waits
     tmp_path: Path, area: LandingArea, objects: list[TestObject]
 ) -> None:
     uid = objects[0].study_instance_uid
-    evidence = staged(area, objects[0])
+    evidence = landed(area, objects[0])
     with Journal(tmp_path) as journal:
         journal.append([MAKERS[e.Found](uid), MAKERS[e.Planned](uid)])
         [event] = recover(journal, area)
@@ -95,9 +78,9 @@ def test_a_file_of_a_study_that_does_not_wait_is_deleted(
     tmp_path: Path, area: LandingArea, objects: list[TestObject]
 ) -> None:
     with Journal(tmp_path) as journal:
-        retrieved(journal, objects[0].study_instance_uid, [staged(area, objects[0])])
+        retrieved(journal, objects[0].study_instance_uid, [landed(area, objects[0])])
         for one in objects[1:]:
-            staged(area, one)
+            landed(area, one)
         assert recover(journal, area) == []
     assert len(list(area.staged())) == 1
 
@@ -106,7 +89,7 @@ def test_a_file_that_is_not_what_its_name_says_is_deleted(
     tmp_path: Path, area: LandingArea, objects: list[TestObject]
 ) -> None:
     uid = objects[0].study_instance_uid
-    path = area.path_of(staged(area, objects[0]).wire_xxh3)
+    path = area.path_of(landed(area, objects[0]).wire_xxh3)
     content = bytearray(path.read_bytes())
     content[-10] ^= 1
     path.write_bytes(bytes(content))
@@ -164,7 +147,7 @@ def test_files_of_ended_studies_that_are_not_flushed_are_no_loss(
 ) -> None:
     uid = objects[0].study_instance_uid
     with Journal(tmp_path) as journal:
-        evidence = [staged(area, one) for one in objects[:2]]
+        evidence = [landed(area, one) for one in objects[:2]]
         retrieved(journal, uid, evidence)
         journal.append([MAKERS[e.Quarantined](uid)])
         area.remove(one.wire_xxh3 for one in evidence)
