@@ -16,6 +16,9 @@ from migrate.errors import IllegalDicom
 PREAMBLE_BYTES: Final = 128
 _PREFIX: Final = b"DICM"
 _META_BYTES: Final = 1024 * 1024  # nobody writes more; private information may stand in group 0002
+_USUAL_BYTES: Final = 4096
+_GROUP_LENGTH: Final = b"\2\0\0\0UL\4\0"
+_HEAD_BYTES: Final = 12  # the longest head of the element behind the group, which ends it
 _META_GROUP: Final = 0x0002
 _FIRST_GROUPS: Final = range(0x0004, 0x0020)  # where a data set without any preamble may start
 _VRS: Final = frozenset(vr.encode() for vr in SHORT_VRS | LONG_VRS)
@@ -95,7 +98,9 @@ def read_meta(file: int | bytes | memoryview) -> FileMeta:
     Raises:
         IllegalDicom: The file does not start like a DICOM file or data set.
     """
-    start = os.pread(file, _META_BYTES, 0) if isinstance(file, int) else bytes(file[:_META_BYTES])
+    start = os.pread(file, _USUAL_BYTES, 0) if isinstance(file, int) else bytes(file[:_META_BYTES])
+    if isinstance(file, int) and not _holds_meta(start):
+        start = os.pread(file, _META_BYTES, 0)
     behind = start[PREAMBLE_BYTES + 4 : PREAMBLE_BYTES + 6]
     if start[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] == _PREFIX and (behind == b"\2\0" or not _starts_dataset(start)):
         return _with_meta(start, PREAMBLE_BYTES + 4, ())
@@ -104,6 +109,14 @@ def read_meta(file: int | bytes | memoryview) -> FileMeta:
     if start[:2] == b"\2\0":
         return _with_meta(start, 0, ("no preamble",))
     return _guessed(start, 0, ("no preamble", "no file meta information"))
+
+
+def _holds_meta(start: bytes) -> bool:
+    """Whether the whole of an ordinary meta group is there: preamble, prefix and (0002,0000) say so."""
+    at = PREAMBLE_BYTES + 4
+    if start[PREAMBLE_BYTES:at] != _PREFIX or start[at : at + 8] != _GROUP_LENGTH:
+        return False
+    return at + 12 + int.from_bytes(start[at + 8 : at + 12], "little") + _HEAD_BYTES <= len(start)
 
 
 def _with_meta(start: bytes, pos: int, deviations: tuple[str, ...]) -> FileMeta:

@@ -135,21 +135,22 @@ class Tokenizer:
 
     def _first(self, view: memoryview) -> memoryview:
         """Look at the first element: some writers use the other VR encoding than they declare."""
-        self._pending += view
-        if len(self._pending) < _HEAD_BYTES and not self._closing:
-            return _NOTHING
+        if self._pending or len(view) < _HEAD_BYTES:
+            self._pending += view
+            if len(self._pending) < _HEAD_BYTES and not self._closing:
+                return _NOTHING
+            view = memoryview(bytes(self._pending))
+            self._pending.clear()
         declared = self._syntax
-        self._syntax = _as_written(declared, bytes(self._pending[4:6]))
+        self._syntax = _as_written(declared, bytes(view[4:6]))
         if self._syntax != declared:
             self._walker.note(
                 "explicit VR though declared implicit"
                 if self._syntax.explicit
                 else "implicit VR though declared explicit"
             )
-        first = bytes(self._pending)
-        self._pending.clear()
         self._step = self._header
-        return memoryview(first)
+        return view
 
     def _header(self, view: memoryview) -> memoryview:
         """Parse complete elements; keep what is not complete; hand on what belongs to a bulk value."""
@@ -159,19 +160,21 @@ class Tokenizer:
                 return _NOTHING
             buffer = bytes(self._pending)
             self._pending.clear()  # a long value shall not be held three times
+            behind = _NOTHING
         else:
-            buffer = bytes(view)
+            # Most headers end here: what follows is bulk data, which is not copied.
+            buffer, behind = bytes(view[:_FILE_BLOCK_BYTES]), view[_FILE_BLOCK_BYTES:]
         self._walker.base = self._base
         used = self._parse(buffer)
         self._base += used
         if self._step != self._header:
-            return memoryview(buffer)[used:]
+            return memoryview(buffer)[used:] if not behind else view[used:]
         self._pending = bytearray(buffer[used:])
         if used == len(buffer):
             self._needed = 0
         if self._kept + max(len(self._pending), self._needed) > self._limits.header_bytes:
             self._walker.refuse("the header is too long", used, limit=self._limits.header_bytes)
-        return _NOTHING
+        return behind
 
     def _parse(self, buffer: bytes) -> int:
         """Read elements until the buffer is used up, an element is incomplete or bulk data starts.
