@@ -122,7 +122,11 @@ class NormalizeBlock(_Block):
 
 
 class AcceptanceBlock(_Block):
-    """`[acceptance]`: what the final report must reach; `four_eyes`: who accepts is not who ran."""
+    """`[acceptance]`: what the final report must reach; `four_eyes`: who accepts is not who ran.
+
+    `each_stratum` asks a sample to prove the rate for each year, modality, facility and transfer syntax;
+    `sign_with` is a command that signs the file with the digests of the final tables.
+    """
 
     max_defect_rate: float = Field(default=0.001, gt=0, lt=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -137,6 +141,23 @@ class AuditBlock(_Block):
     identify: bool = False
 
 
+    each_stratum: bool = False
+    sign_with: str = ""
+
+
+class IdentityBlock(_Block):
+    """`[identity]`: where a patient's PHN is looked up before the run: a file, then a PIXm server (ITI-83).
+
+    `systems` maps issuers of patient ids to their FHIR systems; `token_env` names an environment variable.
+    """
+
+    crosswalk: str = ""
+    pixm_url: Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$")] = ""
+    target_system: str = ""
+    systems: dict[str, str] = {}
+    token_env: str = ""
+    timeout_s: float = Field(default=10.0, gt=0)
+    max_age_days: float = Field(default=30.0, gt=0)
 class TlsBlock(_Block):
     """`[tls]`: absent = plain. Paths of PEM files."""
 
@@ -168,6 +189,7 @@ class Config(_Block):
 
 
 def load(path: Path) -> Config:
+    identity: IdentityBlock = IdentityBlock()
     """Read and check one migration.toml.
 
     Raises:

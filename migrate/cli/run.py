@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from migrate.cli.app import Session, app
 from migrate.cli.bars import Bars
-from migrate.errors import MigrateError
+from migrate.errors import MigrateError, UsageError
 
 QUARANTINED = 3
 
@@ -147,8 +148,25 @@ def normalize(
     limit: Limit = None,
     scheduler: Scheduler = None,
     what_if: Annotated[bool, typer.Option(help="Say what the rules would do; move nothing.")] = False,
+    diff: Annotated[str, typer.Option(metavar="UID", help="With --what-if: one staged object, side by side.")] = "",
+    file: Annotated[Path | None, typer.Option(help="With --what-if: this DICOM file, side by side.")] = None,
+    identifying: Annotated[bool, typer.Option(help="With --diff: show the patient's data too.")] = False,
+    undo: Annotated[bool, typer.Option("--undo-check", help="Rebuild originals from the ledger.")] = False,
+    sample: Annotated[int, typer.Option(help="With --undo-check: how many objects.", min=1)] = 100,
 ) -> None:
     """Work out every change the rules declare."""
+    if undo:
+        from migrate.cli.again import undo_check
+
+        undo_check(ctx.obj, sample)
+        return
+    if what_if and (diff or file):
+        from migrate.cli.side_by_side import show as show_diff
+
+        show_diff(ctx.obj, diff, file, identifying=identifying)
+        return
+    if diff or file or identifying:
+        raise UsageError("--diff, --file and --identifying belong to --what-if", "add --what-if")
     if what_if:
         from migrate.cli.what_if import show
 
@@ -158,4 +176,23 @@ def normalize(
 
 
 upload = _stage("upload", "Send normalized studies to the destination.")
-verify = _stage("verify", "Read back what was sent and compare its content.")
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    only: Only = "",
+    limit: Limit = None,
+    scheduler: Scheduler = None,
+    again: Annotated[
+        bool, typer.Option(help="Studies that are verified already: are they still what they were?")
+    ] = False,
+    sample: Annotated[bool, typer.Option(help="As --again, for the sample that [acceptance] asks for.")] = False,
+) -> None:
+    """Read back what was sent and compare its content."""
+    if not again and not sample:
+        execute(ctx.obj, ("verify",), only, limit, scheduler)
+        return
+    from migrate.cli.again import verify_chosen
+
+    verify_chosen(ctx.obj, only, limit, sample=sample)

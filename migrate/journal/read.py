@@ -88,6 +88,11 @@ def staged_objects(run_folder: Path, uid: str) -> list[dict[str, Any]]:
     return list(_rows(run_folder, sql.STAGED_OBJECTS, uid, uid))
 
 
+def changed_objects(run_folder: Path) -> Iterator[dict[str, Any]]:
+    """Instances in flight that rules have changed; the order has nothing to do with studies."""
+    return _rows(run_folder, sql.CHANGED_OBJECTS)
+
+
 def in_flight_instances(run_folder: Path) -> dict[str, int]:
     """received, received_bytes, uploaded, uploaded_bytes, verified, verified_bytes not yet in the tables."""
     names = ("received", "received_bytes", "uploaded", "uploaded_bytes", "verified", "verified_bytes")

@@ -96,6 +96,9 @@ ADD_INSTANCE = """INSERT INTO instances (study_instance_uid, series_instance_uid
 INSTANCES = "SELECT * FROM instances WHERE study_instance_uid = ? ORDER BY sop_instance_uid, wire_xxh3"
 STAGED_OBJECTS = """SELECT i.study_instance_uid, i.sop_instance_uid, i.wire_xxh3, i.transfer_syntax_uid, i.dataset_xxh3,
   i.sent_dataset_xxh3, i.changes, s.modified_at FROM instances i JOIN studies s USING (study_instance_uid)
+CHANGED_OBJECTS = """SELECT i.study_instance_uid, i.sop_instance_uid, i.wire_xxh3, i.dataset_xxh3, i.changes,
+  s.modified_at FROM instances i JOIN studies s USING (study_instance_uid) WHERE i.changes IS NOT NULL AND i.flushed = 0
+  ORDER BY i.wire_xxh3"""
   WHERE i.study_instance_uid = ? OR i.sop_instance_uid = ? ORDER BY i.sop_instance_uid, i.attempt DESC"""
 INSTANCE_FILES = "SELECT study_instance_uid, sop_instance_uid, wire_xxh3, size_bytes, state FROM instances"
 SET_INSTANCE = "UPDATE instances SET state = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"

@@ -82,10 +82,11 @@ def study_sides(run_folder: Path, rows_per_range: int = ROWS_PER_RANGE) -> Itera
         ManifestDamaged: A file cannot be read.
     """
     for rows in by_study(run_folder, WANTED, rows_per_range):
-        yield from _sides(rows)
+        yield from sides_of(rows)
 
 
-def _sides(rows: Slice) -> Iterator[StudySide]:
+def sides_of(rows: Slice) -> Iterator[StudySide]:
+    """The same for one range of studies; `rows` has the columns of `WANTED`."""
     latest = [("crawl_id", "descending")]
     studies = {row[KEY]: row for row in first_of(rows["studies"], [KEY], latest).to_pylist()}
     series = first_of(rows["series"], [KEY, SERIES], latest)
