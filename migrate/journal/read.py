@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from migrate.errors import JournalError
 from migrate.journal import sql
@@ -26,7 +28,7 @@ def connected(run_folder: Path) -> Iterator[sqlite3.Connection | None]:
     if not path.exists():
         yield None
         return
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30, isolation_level=None)
+    db = sqlite3.connect(_address(path), uri=True, timeout=30, isolation_level=None)
     try:
         refuse_newer(db, path)
         yield db
@@ -34,6 +36,12 @@ def connected(run_folder: Path) -> Iterator[sqlite3.Connection | None]:
         raise JournalError("the journal cannot be read", REPAIR, journal=path, reason=str(error)) from None
     finally:
         db.close()
+
+
+def _address(path: Path) -> str:
+    """In a folder that cannot be written (a finished run on read-only media) SQLite must not try to share a log."""
+    settled = not os.access(path.parent, os.W_OK) and not path.with_name(f"{FILE_NAME}-wal").exists()
+    return f"file:{quote(str(path))}?mode=ro{'&immutable=1' if settled else ''}"
 
 
 def _rows(run_folder: Path, statement: str, *values: object) -> Iterator[dict[str, Any]]:
@@ -79,7 +87,7 @@ def events(run_folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def last_events(run_folder: Path, limit: int) -> list[dict[str, Any]]:
-    """The newest events, newest first: at, kind, payload (dict)."""
+    """The newest events, newest first: at, study_instance_uid, kind, payload (dict)."""
     return [{**row, "payload": json.loads(row["payload"])} for row in _rows(run_folder, sql.LAST_EVENTS, limit)]
 
 

@@ -317,3 +317,19 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_half_written(tmp_path: Path,
 
 def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
+
+
+@pytest.mark.root
+def test_a_read_only_run_folder_can_be_read_and_is_refused_to_an_engine(small_disk: Path) -> None:
+    filled(small_disk, 2)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(JournalError) as caught:
+        Journal(small_disk)
+    assert caught.value.exit_code == 30
+    assert "permissions" in caught.value.hint
+    assert read.states(small_disk) == {"PLANNED": 1, "RETRIEVED": 1}
+
+
+def test_a_run_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "100% of ward #3?", 1)
+    assert read.states(folder) == {"PLANNED": 1}
