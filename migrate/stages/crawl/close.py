@@ -40,6 +40,7 @@ class Caps:
             many, so a silent cap is not below it.
         signalled: The fewest rows of an answer that was cut with FE00.
         signals: The peer says when it cuts.
+        smallest: No peer is believed to cut answers of fewer rows without a word.
         silent: The cap that pieces have proven to be cut without a signal.
     """
 
@@ -48,6 +49,7 @@ class Caps:
     signalled: int | None = None
     silent: int | None = None
     signals: bool = False
+    smallest: int = 1
 
     def observe(self, status: int | None, matches: int) -> None:
         """Take one answer into account."""
@@ -61,6 +63,11 @@ class Caps:
         """The most rows that a whole answer can be expected to hold; None when nothing is known."""
         caps = [cap for cap in (self.known, self.signalled, self.silent) if cap]
         return max(1, min(caps) - 1) if caps else self.largest or None
+
+
+def plausible_cap(count: int) -> bool:
+    """Whether a person would set a cap at this number: a multiple of 50, or a power of two."""
+    return count % 50 == 0 or count & (count - 1) == 0
 
 
 def is_cap_status(status: int) -> bool:
@@ -89,7 +96,7 @@ def _judge_count(seen: Seen, caps: Caps) -> tuple[Verdict, str]:
         return Verdict.CAPPED, f"{count} answers reach the silent cap"
     if seen.without_uid:
         return Verdict.UNNAMED, f"{seen.without_uid} answers without a UID"
-    if count >= caps.largest and count > int(caps.signals) and caps.signalled is None:
+    if count >= max(caps.largest, caps.smallest) and count > int(caps.signals) and caps.signalled is None:
         return Verdict.SUSPECT, f"{count} answers, as many as ever came"
     most = f"the result cap {known}" if known else f"the {caps.largest} of another answer"
     return Verdict.WHOLE, f"{count} answers, fewer than {most}"

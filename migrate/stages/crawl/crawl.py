@@ -101,7 +101,7 @@ def _summary(swept: Swept, request: CrawlRequest) -> dict[str, Any]:
     certificate, stats, confirmed = swept.certificate, swept.stats, swept.confirmed
     doubts = list(dict.fromkeys(confirmed.doubts))
     return {
-        "closed": certificate.closed(whole=request.whole) and not doubts,
+        "closed": swept.closed(whole=request.whole),
         "windows": certificate.windows,
         "capped_windows": certificate.capped,
         "studies": stats.studies,

@@ -72,6 +72,9 @@ class CrawlRequest:
         level: How deep: `STUDY`, `SERIES` or `IMAGE`.
         result_cap: The peer's result cap as configured or learnt; None when unknown.
         relational: The peer answers IMAGE queries without a Series Instance UID.
+        smallest_silent_cap: An answer of fewer rows is whole when it ends with success.
+        plausible_cap: Whether a count may be a silent cap. Of others the universal answer is believed,
+            if it holds every study that any closed window showed.
         associations: How many queries at once.
         called_ae_title: Who is asked; recorded with every window.
         attempts: How often one query is tried before it counts as unanswered.
@@ -100,6 +103,8 @@ class CrawlRequest:
     level: Level = Level.IMAGE
     result_cap: int | None = None
     relational: bool = False
+    smallest_silent_cap: int = 1
+    plausible_cap: Callable[[int], bool] = lambda _: True
     associations: int = 1
     called_ae_title: str = ""
     attempts: int = 4

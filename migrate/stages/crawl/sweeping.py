@@ -18,7 +18,7 @@ from migrate.model import Level
 from migrate.peers import Match
 from migrate.stages.crawl.answers import Bounded
 from migrate.stages.crawl.certificate import Certificate, certify
-from migrate.stages.crawl.close import Caps
+from migrate.stages.crawl.close import SUCCESS, Caps
 from migrate.stages.crawl.confirm import Confirmed, SecondLook
 from migrate.stages.crawl.drive import Driver
 from migrate.stages.crawl.estimate import undiscovered
@@ -43,6 +43,10 @@ class Swept:
     estimate: Estimate | None
     sins: Mapping[str, int] = field(default_factory=dict)
 
+    def closed(self, *, whole: bool) -> bool:
+        """Whether nothing can have been missed: every axis proven, and no second look raised a doubt."""
+        return self.certificate.closed(whole=whole) and not self.confirmed.doubts
+
 
 class Sweeping:
     """One crawl at STUDY level.
@@ -55,7 +59,9 @@ class Sweeping:
     def __init__(self, request: CrawlRequest, crawl_id: str) -> None:
         self._request, self._crawl_id = request, crawl_id
         lock = threading.RLock()
-        known = Knowledge(caps=Caps(known=request.result_cap), alphabet=request.alphabet)
+        known = Knowledge(
+            caps=Caps(known=request.result_cap, smallest=request.smallest_silent_cap), alphabet=request.alphabet
+        )
         self._sweep = Sweep(known, (request.first, request.last), request.clock)
         self._sweep.small_archive = request.small_archive
         self._recorder = CrawlRecorder(request, crawl_id, self._sweep, lock)
@@ -140,7 +146,8 @@ class Sweeping:
         self._recorder.flush()
         certificate = certify(self._windows)
         stats = self._fold(certificate)
-        if stats.doubts and self._request.whole and not certificate.universal:
+        believed = certificate.universal or self._shows_everything(stats.studies)
+        if stats.doubts and self._request.whole and not believed:
             answers = self._recorder.answers
             look.resolve(stats.doubts, certificate.expectations)
             self._recorder.flush()
@@ -151,6 +158,14 @@ class Sweeping:
             confirmed=look.result,
             estimate=_estimate(stats) if self._request.whole else None,
             sins=dict(self._driver.sins),
+        )
+
+    def _shows_everything(self, studies: int) -> bool:
+        """The universal answer holds all that any window showed, and ends where no cap would."""
+        return any(
+            row.closed and row.status == SUCCESS and row.studies == studies and not self._request.plausible_cap(matches)
+            for row in self._windows()
+            if row.window_id == Window(axis=PATIENT).window_id and (matches := row.matches)
         )
 
     def _fold(self, certificate: Certificate) -> FoldStats:
