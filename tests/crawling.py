@@ -13,10 +13,13 @@ from typing import Any
 from migrate.demo.misbehaviour import FindMisbehaviours
 from migrate.demo.rows import Catalogue
 from migrate.demo.simulated import SimulatedSource
+from migrate.journal.windows import prepare
+from migrate.manifest.fold import draft_batches
 from migrate.manifest.place import Manifests
 from migrate.manifest.read import read_table
 from migrate.model import Level
 from migrate.stages.crawl import CrawlRequest, CrawlResult, Finder, crawl
+from migrate.stages.crawl.sweeping import Sweeping, Swept
 
 FIRST, LAST = date(2020, 1, 1), date(2020, 3, 31)
 
@@ -57,6 +60,21 @@ def crawled(
     source = SimulatedSource(archive, orders or FindMisbehaviours())
     with journal(run_folder) as db:
         return crawl(request(run_folder, db, lambda: source, **terms)), source
+
+
+def swept(
+    run_folder: Path, archive: Catalogue, orders: FindMisbehaviours, **terms: Any
+) -> tuple[Swept, set[str], SimulatedSource]:
+    """The sweeps alone, nothing published: what they prove, the studies found, the source that was asked."""
+    source = SimulatedSource(archive, orders)
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    prepare(db)
+    asked = request(run_folder, db, lambda: source, **terms)
+    result = Sweeping(asked, "1").run()
+    batches = draft_batches(asked.manifests, "1", ["study_instance_uid"])
+    found = {uid for batch in batches for uid in batch["study_instance_uid"].to_pylist()}
+    db.close()
+    return result, found, source
 
 
 def column(run_folder: Path, table: str, name: str) -> list[Any]:

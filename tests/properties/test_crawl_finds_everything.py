@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from migrate.demo.misbehaviour import CAP_SIGNALS, FindMisbehaviours
 from migrate.demo.simulated import ListArchive, StudyFacts, study_facts
 from migrate.stages.crawl.answers import full_time, plain_day, selectable
-from tests.crawling import column, crawled
+from tests.crawling import crawled, swept
 
-EXAMPLES = int(os.environ.get("MIGRATE_CRAWL_EXAMPLES", "500"))
+EXAMPLES = int(os.environ.get("MIGRATE_CRAWL_EXAMPLES", "2000"))
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 LETTERS = "01AB"
 DATES = ["20200101", "20200101", "20200102", "20200215", "", "", "20201345", "18500101", "20991231", "2020.01.03"]
 TIMES = ["101112", "101112", "101113", "235959.999", "000000", "", "1011"]
@@ -109,31 +110,34 @@ def assert_everything_is_found_or_the_crawl_is_open(
 ) -> None:
     fields = {name: getattr(orders, name) for name in FindMisbehaviours.__dataclass_fields__}
     ordered = FindMisbehaviours(**(fields | {"result_cap": capped.cap, "cap_signal": capped.signal}))
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
-        folder = Path(name)
-        terms: dict[str, Any] = {"alphabet": LETTERS, "answer_limit": 150, "stale_answers": 60, "flush_s": 1e9}
-        terms["most_windows"] = 1_000
-        result, _ = crawled(folder, ListArchive(studies), ordered, **terms)
-        found = set(column(folder, "studies", "study_instance_uid"))
+    terms: dict[str, Any] = {"alphabet": LETTERS, "answer_limit": 150, "stale_answers": 60, "flush_s": 1e9}
+    with tempfile.TemporaryDirectory(dir=MEMORY) as name:
+        result, found, _ = swept(Path(name), ListArchive(studies), ordered, most_windows=500, **terms)
     truth = {study.values["StudyInstanceUID"] for study in studies}
     assert found <= truth
-    assert result.studies == len(found)
-    if result.closed:
+    assert result.stats.studies == len(found)
+    if result.closed(whole=True):
         assert truth - found <= hidden(studies, capped.cap)
     else:
-        assert result.open_windows or result.doubts
+        assert result.certificate.open_windows or result.confirmed.doubts
 
 
-many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def archives_to_try(share: float) -> settings:
+    """Of 2,000 archives in all."""
+    return settings(max_examples=int(EXAMPLES * share), deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@many
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@archives_to_try(0.35)
 @given(archives(), caps)
 def test_every_study_is_found_whatever_the_cap(studies: tuple[StudyFacts, ...], capped: Capped) -> None:
     assert_everything_is_found_or_the_crawl_is_open(studies, capped, FindMisbehaviours())
 
 
-@many
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@archives_to_try(0.3)
 @given(archives(), caps, one_order(1))
 def test_every_study_is_found_in_spite_of_one_misbehaviour(
     studies: tuple[StudyFacts, ...], capped: Capped, orders: FindMisbehaviours
@@ -141,7 +145,9 @@ def test_every_study_is_found_in_spite_of_one_misbehaviour(
     assert_everything_is_found_or_the_crawl_is_open(studies, capped, orders)
 
 
-@many
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@archives_to_try(0.25)
 @given(archives(), caps, one_order(2))
 def test_every_study_is_found_in_spite_of_two_misbehaviours(
     studies: tuple[StudyFacts, ...], capped: Capped, orders: FindMisbehaviours
@@ -149,7 +155,9 @@ def test_every_study_is_found_in_spite_of_two_misbehaviours(
     assert_everything_is_found_or_the_crawl_is_open(studies, capped, orders)
 
 
-@many
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@archives_to_try(0.1)
 @given(archives(), caps, one_order(len(MISBEHAVIOURS)))
 def test_every_study_is_found_in_spite_of_all_misbehaviours(
     studies: tuple[StudyFacts, ...], capped: Capped, orders: FindMisbehaviours
