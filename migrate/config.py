@@ -22,6 +22,10 @@ AeTitle = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+Rejected = Literal["exclude", "migrate"]
+RejectionCode = Literal["113001", "113037", "113038", "113039"]
+
+
 class _Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -93,6 +97,7 @@ class PlanBlock(_Block):
 
     order: list[str] = ["newest"]
     exclude: list[str] = []
+    rejected: Rejected | dict[RejectionCode, Rejected] = Field(default_factory=dict)
 
 
 class LimitsBlock(_Block):

@@ -158,6 +158,30 @@ class SentUids:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Proven:
+    """One instance that was moved and proven in an earlier round, and what it was sent as."""
+
+    sop_instance_uid: str
+    sent: SentUids
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejection:
+    """One instance that the source has rejected (a rejection note of IHE IOCM names it) or hidden.
+
+    `code` is the note's title (113001, 113037, 113038, 113039) or `deleted`; `policy` says what is done:
+    `exclude` or `migrate`.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    code: str
+    policy: str
+    note_sop_instance_uid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoreOutcome:
     """What the destination answered for one instance. `status` None = no answer: unknown.
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from migrate.dicom.header import Header
 from migrate.errors import PeerUnavailable
-from migrate.model import Checked, Defect, Evidence, InstanceRef, Level, Prepared, SentUids, StoreOutcome
+from migrate.model import Checked, Defect, Evidence, InstanceRef, Level, Prepared, Proven, SentUids, StoreOutcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,8 +57,10 @@ class FindEnd:
 class StudyWork:
     """One study to be moved and what the crawl says it holds.
 
-    `staged` is what earlier attempts brought: only the rest is asked for. `settle` says that this
-    is the last attempt: what is missing after it has a defect.
+    `staged` is what earlier attempts brought: only the rest is asked for. `proven` was moved in an
+    earlier round and has not changed since; `aside` is verified in this one, or stays behind by
+    policy: neither is asked for. `settle` says that this is the last attempt: what is missing after
+    it has a defect.
     """
 
     study_instance_uid: str
@@ -66,12 +68,20 @@ class StudyWork:
     staged: tuple[Evidence, ...] = ()
     round: int = 1
     settle: bool = False
+    proven: tuple[Proven, ...] = ()
+    aside: frozenset[str] = frozenset()
+
+    @property
+    def due(self) -> tuple[InstanceRef, ...]:
+        """What is listed and has to be in the staging area when the study is complete."""
+        done = self.aside | {one.sop_instance_uid for one in self.proven}
+        return tuple(ref for ref in self.instances if ref.sop_instance_uid not in done)
 
     @property
     def wanted(self) -> tuple[InstanceRef, ...]:
-        """What is listed and not yet staged."""
+        """What is due and not yet staged."""
         have = {evidence.sop_instance_uid for evidence in self.staged}
-        return tuple(ref for ref in self.instances if ref.sop_instance_uid not in have)
+        return tuple(ref for ref in self.due if ref.sop_instance_uid not in have)
 
 
 class CommitmentSilent(PeerUnavailable):
@@ -115,6 +125,9 @@ class Commitment:
 class StagedStudy:
     """One study whose instances lie in the staging area. `prepared` is empty before normalize.
 
+    `sent_before` has the digest that an instance was last sent with in an earlier round; `hidden` are
+    instances that stay behind because the source has rejected or hidden them.
+
     `committed` are SOP Instance UIDs that the destination has committed to; `transaction` asks for the rest.
     """
 
@@ -128,6 +141,8 @@ class StagedStudy:
     settle: bool = False
     committed: frozenset[str] = frozenset()
     transaction: Transaction | None = None
+    sent_before: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

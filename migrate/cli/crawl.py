@@ -1,9 +1,10 @@
-"""`migrate crawl`: find every study the source holds, and prove that it is all."""
+"""`migrate crawl`: find every study the source holds, and prove that it is all; or what has changed since."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from migrate.cli.bars import Bars
 from migrate.errors import UsageError
 
 NOT_CLOSED = 5
+CHANGED = 4
+MOST_SHOWN = 20
 LEVELS = ("STUDY", "SERIES", "IMAGE")
 
 
@@ -22,14 +25,29 @@ def crawl(
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First study date.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last study date.")] = None,
     level: Annotated[str, typer.Option(help="STUDY, SERIES or IMAGE; default: crawl.level.")] = "",
+    delta: Annotated[bool, typer.Option("--delta", help="What has changed since the last crawl?")] = False,
+    days: Annotated[int, typer.Option(help="With --delta: list studies of so many last days again.", min=0)] = 30,
+    thorough: Annotated[bool, typer.Option("--thorough", help="With --delta: list every study again.")] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="A list of studies that should be there: .csv, .xlsx or .parquet.")
+    ] = None,
+    column: Annotated[str, typer.Option(help="With --against: the heading of its column.")] = "",
 ) -> None:
-    """Find every study by C-FIND, down to single instances, and say whether that is all."""
+    """Find every study by C-FIND, down to single instances, and say whether that is all.
+
+    With --delta the exit code is 4 while the source changes: plan and run, then crawl --delta again.
+    """
     from migrate.cli.interrupts import stop_on_signals
     from migrate.engine.crawling import CrawlOrder, run_crawl
 
     session: Session = ctx.obj
     if level and level not in LEVELS:
         raise UsageError(f"no such level: {level}", f"allowed: {', '.join(LEVELS)}")
+    if thorough and not delta:
+        raise UsageError("--thorough goes with --delta", "a crawl without --delta lists every study")
+    from migrate.manifest.study_list import read_list
+
+    named = read_list(against, column) if against else None
     with Bars(quiet=session.quiet) as bars, stop_on_signals() as stopping:
         order = CrawlOrder(
             run_folder=session.folder(),
@@ -37,6 +55,9 @@ def crawl(
             first=first.date() if first else None,
             last=last.date() if last else None,
             level=level or None,
+            delta_days=days if delta else None,
+            thorough=thorough,
+            against=named,
         )
         found = run_crawl(order, Watch(bars), stopping)
     session.result(_json(found))
@@ -44,6 +65,8 @@ def crawl(
         session.tell(line)
     if not found.closed:
         raise typer.Exit(NOT_CLOSED)
+    if found.delta and not found.delta.fixed_point:
+        raise typer.Exit(CHANGED)
 
 
 class Watch:
@@ -78,7 +101,14 @@ def _json(found: Any) -> dict[str, Any]:
         "open_windows": list(found.open_windows),
         "doubts": list(found.doubts),
         "defects": dict(found.defects),
+        "delta": asdict(found.delta) if found.delta else None,
+        "against": _against(found.against) if found.against else None,
     }
+
+
+def _against(found: Any) -> dict[str, Any]:
+    rows = [{"line": line, "why": why} for line, why in found.invalid_rows]
+    return {**asdict(found), "invalid_rows": rows}
 
 
 def _lines(found: Any) -> list[str]:
@@ -92,8 +122,31 @@ def _lines(found: Any) -> list[str]:
             f"estimated still undiscovered: {estimate.estimate:.1f} (95 %: {estimate.low:.1f} to {estimate.high:.1f})"
         )
     lines += [f"{count:,} x {name}" for name, count in sorted(found.defects.items())]
+    lines += [*_delta_lines(found.delta), *_list_lines(found.against)]
     if found.closed:
         return [*lines, "closed: every window is proven"]
     lines += [f"doubt: {doubt}" for doubt in found.doubts]
     lines += [f"open: {window}" for window in found.open_windows[:20]]
     return [*lines, "not closed: something may be missing; run it again, or compare with a list from the RIS"]
+
+
+def _delta_lines(delta: Any) -> list[str]:
+    if delta is None:
+        return []
+    lines = [f"round {delta.round}: {delta.listed_again:,} studies listed again"]
+    lines += [f"{kind}: {count:,} studies" for kind, count in sorted(delta.kinds.items())]
+    if delta.fixed_point:
+        return [*lines, "nothing has changed since the last crawl"]
+    return [*lines, "next: migrate plan, migrate run, then migrate crawl --delta until nothing changes"]
+
+
+def _list_lines(against: Any) -> list[str]:
+    if against is None:
+        return []
+    estimate = against.estimate
+    return [
+        f"{against.name}: {against.rows:,} lines, {against.found_by_crawl:,} studies found by the crawl, "
+        f"{against.added:,} more when asked for alone, {against.missing:,} lines without an answer (list_missing)",
+        *(f"line {line}: {why}" for line, why in against.invalid_rows[:MOST_SHOWN]),
+        f"named by neither: {estimate.estimate:.1f} (95 %: {estimate.low:.1f} to {estimate.high:.1f})",
+    ]

@@ -28,17 +28,20 @@ from migrate.engine.recovery import recover
 from migrate.engine.retry import Breaker, backoff_s, event_of
 from migrate.engine.throttle import Throttle
 from migrate.errors import Interrupted, MigrateError
-from migrate.journal.events import CommitmentAsked, Event, Quarantined, UploadStarted, Verified
+from migrate.journal.events import Checksummed, CommitmentAsked, Event, Quarantined, UploadStarted, Verified
 from migrate.journal.operators import here, note_run
 from migrate.journal.states import State
 from migrate.journal.store import Journal, ReadyStudy
+from migrate.manifest.before import UNMOVED, Before, held_before
 from migrate.manifest.place import Manifests
+from migrate.manifest.rejections import write_rejections
 from migrate.manifest.uid_map import write_uid_map
 from migrate.model import Defect, ExceptionClass, Level
 from migrate.peers import StagedStudy
 from migrate.rules.run_uids import RunUids
 from migrate.sources import open_source
 from migrate.stages import STAGES
+from migrate.stages.rejected import hidden_instances
 from migrate.staging.area import LandingArea, full
 
 log = logging.getLogger("migrate.engine")
@@ -96,6 +99,8 @@ class Engine:
     busy: dict[str, Busy] = field(default_factory=dict)
     listing: assemble.Listing = field(default_factory=dict)
     facility: dict[str, str] = field(default_factory=dict)
+    before: dict[str, Before] = field(default_factory=dict)
+    hidden: dict[str, frozenset[str]] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
     stop_with: MigrateError | None = None
     begun: set[str] = field(default_factory=set)
@@ -213,6 +218,9 @@ class Engine:
         if len(self.listing) > MOST_KNOWN:
             self.listing = {uid: refs for uid, refs in self.listing.items() if uid in self.busy}
             self.facility = {uid: name for uid, name in self.facility.items() if uid in self.busy}
+            self.before = {uid: before for uid, before in self.before.items() if uid in self.busy}
+        again = [s.study_instance_uid for s in studies if s.round > 1 and s.study_instance_uid not in self.before]
+        self.before.update(held_before(self.request.run_folder, again))
         wanted = [s.study_instance_uid for s in studies if s.study_instance_uid not in self.listing]
         if not wanted:
             return
@@ -220,16 +228,18 @@ class Engine:
         wanted += [s.study_instance_uid for s in ahead if s.study_instance_uid not in self.listing]
         self.listing.update(assemble.listed(self.request.run_folder, wanted))
         self.facility.update(assemble.facilities(self.request.run_folder, wanted))
+        self.hidden.update(hidden_instances(self.request.run_folder, wanted, self.request.config.plan))
         self.transfers.learn(wanted)
 
     def _submit(self, stage: str, study: ReadyStudy) -> None:
         uid = study.study_instance_uid
         attempts = self.request.config.limits.attempts
         work: Any
+        hidden = self.hidden.get(uid, frozenset())
+        known = assemble.Known(self.listing[uid], self.facility.get(uid, ""), self.before.get(uid, UNMOVED), hidden)
         if stage == "retrieve":
-            work = assemble.to_retrieve(self.journal, study, self.listing[uid], attempts)
+            work = assemble.to_retrieve(self.journal, study, known, attempts)
         else:
-            known = assemble.Known(self.listing[uid], self.facility.get(uid, ""))
             work = assemble.staged(self.journal, study, known, attempts)
         if stage == "upload":
             self._keep_replaced_uids(work)
@@ -273,8 +283,7 @@ class Engine:
                 self.breaker.saw(STAGES[done.stage].resource, done)
             if event := self._event_of(done, study):
                 events.append((done, event))
-        if events:
-            self.journal.append([event for _, event in events])
+        self._append([event for _, event in events])
         for done in finished:
             if done.stage == "upload":
                 self.area.forget(done.key)
@@ -282,7 +291,20 @@ class Engine:
             self.transfers.recorded(done.stage, event)
             self.watch(Progress(stage=done.stage, study_instance_uid=done.study_instance_uid, event=event))
             if isinstance(event, (Verified, Quarantined)):
-                self.listing.pop(done.study_instance_uid, None)
+                self._forget(done.study_instance_uid)
+
+    def _append(self, events: Sequence[Event]) -> None:
+        """What rejection notes say is in its table before the journal relies on it."""
+        for event in events:
+            if isinstance(event, Checksummed):
+                write_rejections(self._manifests, event.study_instance_uid, event.rejected)
+        if events:
+            self.journal.append(events)
+
+    def _forget(self, study_instance_uid: str) -> None:
+        self.listing.pop(study_instance_uid, None)
+        self.before.pop(study_instance_uid, None)
+        self.hidden.pop(study_instance_uid, None)
 
     def _event_of(self, done: Done, study: ReadyStudy) -> Event | None:
         limits = self.request.config.limits

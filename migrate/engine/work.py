@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from migrate.journal.store import Journal, ReadyStudy
+from migrate.manifest.before import UNMOVED, Before
 from migrate.manifest.read import rows_of_studies
 from migrate.model import Change, Evidence, InstanceRef, Prepared
 from migrate.peers import StagedStudy, StudyWork
 
 LISTED = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid")
 SYNTAX = "available_transfer_syntax_uid"
-ASIDE = frozenset({"QUARANTINED", "VERIFIED"})
+ASIDE = frozenset({"QUARANTINED", "VERIFIED", "EXCLUDED"})
 
 Listing = dict[str, tuple[InstanceRef, ...]]
 
@@ -26,6 +27,8 @@ class Known:
 
     listed: tuple[InstanceRef, ...] = ()
     facility: str = ""
+    before: Before = UNMOVED
+    hidden: frozenset[str] = frozenset()
 
 
 def listed(run_folder: Path, studies: Iterable[str]) -> Listing:
@@ -50,13 +53,16 @@ def facilities(run_folder: Path, studies: Iterable[str]) -> dict[str, str]:
     return {uid: name or "" for uid, name in zip(*columns.values(), strict=True)}
 
 
-def to_retrieve(journal: Journal, study: ReadyStudy, refs: tuple[InstanceRef, ...], attempts: int) -> StudyWork:
-    """Work for `retrieve`: what is verified already is neither asked for nor counted as missing."""
+def to_retrieve(journal: Journal, study: ReadyStudy, known: Known, attempts: int) -> StudyWork:
+    """Work for `retrieve`: what is verified or stays behind is neither asked for nor counted as missing."""
     rows = journal.instances(study.study_instance_uid)
     verified = {row["sop_instance_uid"] for row in rows if row["state"] == "VERIFIED"}
+    left = {row["sop_instance_uid"] for row in rows if row["state"] == "EXCLUDED"}
     return StudyWork(
         study_instance_uid=study.study_instance_uid,
-        instances=tuple(ref for ref in refs if ref.sop_instance_uid not in verified),
+        instances=known.listed,
+        proven=tuple(one for one in known.before.proven if one.sop_instance_uid not in verified),
+        aside=known.hidden | verified | left,
         staged=tuple(evidence_of(row) for row in rows if row["state"] not in ASIDE),
         round=study.round,
         settle=study.attempts + 1 >= attempts,
@@ -76,6 +82,8 @@ def staged(journal: Journal, study: ReadyStudy, known: Known, attempts: int) -> 
         doubtful=study.doubtful,
         settle=study.attempts + 1 >= attempts,
         committed=frozenset(row["sop_instance_uid"] for row in rows if row["committed_at"]),
+        sent_before=known.before.sent,
+        hidden=known.hidden,
     )
 
 

@@ -58,6 +58,12 @@ def _retrieved(db: sqlite3.Connection, event: e.Retrieved, at: str) -> None:
 
 def _checksummed(db: sqlite3.Connection, event: e.Checksummed, at: str) -> None:
     _add_defects(db, event.study_instance_uid, event.defects, at)
+    for one in event.rejected:
+        told = f"{one.code}: {one.policy}"
+        noted = (one.study_instance_uid, Level.IMAGE, one.sop_instance_uid, "REJECTED_AT_SOURCE", told, at)
+        db.execute(sql.NOTE_EXCEPTION, noted)
+        if one.policy == "exclude":
+            db.execute(sql.SET_INSTANCE, ("EXCLUDED", event.study_instance_uid, one.sop_instance_uid))
 
 
 def _normalized(db: sqlite3.Connection, event: e.Normalized, at: str) -> None:
@@ -153,8 +159,9 @@ def _assigned(db: sqlite3.Connection, event: e.Assigned, _at: str) -> None:
     db.execute(sql.ASSIGN, (event.owner, event.due, *line))
 
 
-def _changed(db: sqlite3.Connection, event: e.Changed, _at: str) -> None:
+def _changed(db: sqlite3.Connection, event: e.Changed, at: str) -> None:
     """What was moved before is at the destination: it is asked for that before anything is sent."""
+    db.execute(sql.DISPOSE, ("retry", "the source has changed it", "migrate", at, event.study_instance_uid))
     db.execute(sql.NEXT_ROUND, (event.study_instance_uid,))
     db.execute(sql.SET_DOUBTFUL, (1, event.study_instance_uid))
     db.execute(sql.DROP_INSTANCES, (event.study_instance_uid,))

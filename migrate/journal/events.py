@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrate.model import Checked, Defect, Evidence, Prepared, StoreOutcome
+from migrate.model import Checked, Defect, Evidence, Prepared, Rejection, StoreOutcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,9 +58,13 @@ class Retrieved(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checksummed(Event):
-    """The staged files are what was received, and belong where the crawl says."""
+    """The staged files are what was received, and belong where the crawl says.
+
+    `rejected` are instances that the source has rejected or hidden, each with what policy says.
+    """
 
     defects: tuple[Defect, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,8 +65,9 @@ ADD_STUDY = "INSERT INTO studies (study_instance_uid, state, updated_at) VALUES 
 SET_STATE = "UPDATE studies SET state = ?, updated_at = ? WHERE study_instance_uid = ? AND state IS ?"
 SET_ROUND = "UPDATE studies SET round = ? WHERE study_instance_uid = ?"
 NEXT_ROUND = "UPDATE studies SET round = round + 1 WHERE study_instance_uid = ?"
-SET_PLAN = """UPDATE studies SET rank = ?, modified_at = ?, attempts = 0, setbacks = 0, next_at = 0
-  WHERE study_instance_uid = ?"""
+# A study that goes round again keeps the time of its first plan: unchanged content gives the same bytes.
+SET_PLAN = """UPDATE studies SET rank = ?, modified_at = iif(modified_at = '', ?, modified_at),
+  attempts = 0, setbacks = 0, next_at = 0 WHERE study_instance_uid = ?"""
 SET_ATTEMPT = "UPDATE studies SET attempts = attempts + 1, next_at = ?, detail = ? WHERE study_instance_uid = ?"
 # A study that was set back begins each stage with so many attempts spent: no endless round.
 CLEAR_ATTEMPTS = "UPDATE studies SET attempts = setbacks, next_at = 0, detail = NULL WHERE study_instance_uid = ?"

@@ -1,7 +1,8 @@
 """Checksum: what lies in the staging area is what was received, and belongs where the crawl says.
 
 The digests were computed while the bytes came. Here the file is proven to be there whole (its
-content is proven again while it is sent), and its identity is compared with the crawl.
+content is proven again while it is sent), and its identity is compared with the crawl. Rejection
+notes are read, so that what they reject is treated as policy says.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from migrate.journal.events import Checksummed, Event, Lost
 from migrate.model import Defect, ExceptionClass
 from migrate.peers import StagedStudy
+from migrate.stages.rejected import rejections
 from migrate.stages.site import Site, defect
 from migrate.stages.staged import is_whole
 
@@ -23,7 +25,11 @@ def checksum(site: Site, study: StagedStudy) -> Event:
     if lost:
         reason = f"{len(lost)} staged files are gone or short"
         return Lost(study_instance_uid=study.study_instance_uid, reason=reason, sop_instance_uids=lost)
-    return Checksummed(study_instance_uid=study.study_instance_uid, defects=tuple(_moved(study)))
+    return Checksummed(
+        study_instance_uid=study.study_instance_uid,
+        defects=tuple(_moved(study)),
+        rejected=tuple(rejections(site, study)),
+    )
 
 
 def _moved(study: StagedStudy) -> list[Defect]:

@@ -5,8 +5,9 @@ Truth is the set of SOP Instance UIDs that became durable, never a status (stand
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from migrate.dicom.status import MoveClass, move_class
 from migrate.journal.events import Event, Quarantined, Retrieved, Staged
@@ -16,7 +17,7 @@ from migrate.stages.site import Site, defect
 
 
 def retrieve(site: Site, work: StudyWork) -> Event:
-    """Fetch what is listed and not yet staged.
+    """Fetch what is listed and not yet staged, nor proven in an earlier round and still held.
 
     Returns:
         `Retrieved` when all is there or settled; `Staged` when some is missing and may still come;
@@ -29,6 +30,7 @@ def retrieve(site: Site, work: StudyWork) -> Event:
     if not work.instances:
         shell = defect(ExceptionClass.EMPTY_SHELL, work.study_instance_uid, "the source lists no instance", Level.STUDY)
         return Quarantined(study_instance_uid=work.study_instance_uid, defects=(shell,))
+    work = _still_held(site, work)
     received = site.source.retrieve(work) if work.wanted else Received(evidence=())
     evidence = _once((*work.staged, *received.evidence))
     defects = [*received.defects, *_collisions(evidence)]
@@ -41,9 +43,18 @@ def retrieve(site: Site, work: StudyWork) -> Event:
     return _settled(work, received, evidence, tuple(defects))
 
 
+def _still_held(site: Site, work: StudyWork) -> StudyWork:
+    """What was proven before counts only while the destination says that it holds it."""
+    by_study: dict[str, set[str]] = defaultdict(set)
+    for one in work.proven:
+        by_study[one.sent.study_instance_uid].add(one.sent.series_instance_uid)
+    held = {uid for study, series in by_study.items() for uid in site.destination.holds(study, sorted(series))}
+    return replace(work, proven=tuple(one for one in work.proven if one.sent.sop_instance_uid in held))
+
+
 def _settled(work: StudyWork, received: Received, evidence: list[Evidence], defects: tuple[Defect, ...]) -> Event:
     bad = {d.uid for d in defects}
-    if all(e.sop_instance_uid in bad for e in evidence):
+    if bad and all(e.sop_instance_uid in bad for e in evidence):
         return Quarantined(study_instance_uid=work.study_instance_uid, defects=defects)
     return Retrieved(study_instance_uid=work.study_instance_uid, evidence=received.evidence, defects=defects)
 
@@ -62,7 +73,7 @@ def _collisions(evidence: Iterable[Evidence]) -> list[Defect]:
 
 def _missing(work: StudyWork, evidence: Iterable[Evidence], defects: Iterable[Defect]) -> list[str]:
     seen = {e.sop_instance_uid for e in evidence} | {d.uid for d in defects}
-    return sorted({ref.sop_instance_uid for ref in work.instances} - seen)
+    return sorted({ref.sop_instance_uid for ref in work.due} - seen)
 
 
 def _unlisted(work: StudyWork, evidence: Iterable[Evidence]) -> list[Defect]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from migrate.dicom.status import StoreClass, store_class
+from migrate.dicom.uid import KEY_OBJECT_SELECTION_DOCUMENT
 from migrate.errors import PeerUnavailable
 from migrate.journal.events import Event, Lost, Uploaded
-from migrate.model import Defect, ExceptionClass, StoreOutcome, now
+from migrate.model import Defect, ExceptionClass, Outcome, StoreOutcome, now
 from migrate.peers import Sendable, StagedStudy
 from migrate.stages.site import Site, defect
 from migrate.stages.staged import by_sent_study, sendables
@@ -20,7 +21,9 @@ def upload(site: Site, study: StagedStudy) -> Event:
     """Send what the destination does not hold yet.
 
     A study that was begun before (`doubtful`) is asked about first: only instances that the
-    destination says it does not hold go out again.
+    destination says it does not hold go out again, and those that it holds as they were before the
+    source changed them. Rejection notes go last: an archive that has read one may refuse or hide what
+    the note names (IHE IOCM).
 
     Returns:
         `Uploaded`, or `Lost` when a staged file is gone or damaged.
@@ -29,8 +32,9 @@ def upload(site: Site, study: StagedStudy) -> Event:
         PeerUnavailable: Some instances have no answer, or one that may pass.
         PeerRefused: The destination takes no association.
     """
-    items = sendables(site, study)
+    items = sorted(sendables(site, study), key=_is_note)
     held = _held(site, items) if study.doubtful else frozenset()
+    held -= _outdated(site, study, [item for item in items if item.sent.sop_instance_uid in held])
     to_send = [item for item in items if item.sent.sop_instance_uid not in held]
     outcomes = site.destination.store(to_send) if to_send else ()
     if damaged := tuple(o.sop_instance_uid for o in outcomes if o.damaged):
@@ -39,6 +43,30 @@ def upload(site: Site, study: StagedStudy) -> Event:
     defects = _defects(outcomes, settle=study.settle)
     found = [_found(i.evidence.sop_instance_uid) for i in items if i.sent.sop_instance_uid in held]
     return Uploaded(study_instance_uid=study.study_instance_uid, outcomes=(*found, *outcomes), defects=tuple(defects))
+
+
+def _is_note(item: Sendable) -> bool:
+    return item.evidence.sop_class_uid == KEY_OBJECT_SELECTION_DOCUMENT
+
+
+def _outdated(site: Site, study: StagedStudy, held: Iterable[Sendable]) -> frozenset[str]:
+    """What the destination holds with older content: it was sent otherwise before, and reads back so.
+
+    A destination that only lists UIDs cannot show its content: then the new one is sent.
+    """
+    before = study.sent_before
+    changed = [i for i in held if before.get(i.evidence.sop_instance_uid, i.dataset_xxh3) != i.dataset_xxh3]
+    checked = {
+        one.sop_instance_uid: one
+        for uid, sent in by_sent_study(changed).items()
+        for one in site.destination.read_back(uid, sent)
+    }
+    found = ((item, checked.get(item.evidence.sop_instance_uid)) for item in changed)
+    return frozenset(
+        item.sent.sop_instance_uid
+        for item, one in found
+        if one and (one.outcome is Outcome.DIFFERS or (one.outcome is Outcome.MATCH and one.method != "content"))
+    )
 
 
 def _held(site: Site, items: Iterable[Sendable]) -> frozenset[str]:
