@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from migrate.checks.balance import heading_of, is_proven
 from migrate.checks.sampling import Reached, Stratum, allocation, choose, counted, reached, sample_size
 from migrate.journal.read import study_states
+from migrate.manifest.place import Manifests
 from migrate.manifest.sides import StudySide
 from migrate.manifest.strata import studies_with_syntax
+from migrate.manifest.write import replace_table
 from migrate.model import Outcome
 
 CONTENT = frozenset({"content"})
+RESULT = ("studies", "compared", "defective", "confidence", "bound")
 BAD = frozenset({Outcome.DIFFERS, Outcome.MISSING})
 
 
@@ -34,26 +38,58 @@ def stratified_sample(run_folder: Path, terms: tuple[float, float], seed: str, *
     return choose(_verified(run_folder), wanted, seed)
 
 
-def bound_reached(run_folder: Path, confidence: float) -> Reached:
-    """What content comparisons prove about all studies that moved (VERIFIED, or set aside by a comparison).
+@dataclass(slots=True)
+class _Count:
+    """Studies that moved, were compared by content, differ."""
 
-    A study counts as compared when every instance that arrived was compared by content; the bound
-    presumes that studies were not chosen for what is in them.
+    studies: int = 0
+    compared: int = 0
+    defective: int = 0
+
+    def reached(self, confidence: float) -> Reached:
+        return reached(self.studies, self.compared, self.defective, confidence)
+
+
+def write_acceptance(manifests: Manifests, terms: tuple[float, float]) -> Reached:
+    """Write the table `acceptance` anew: what content comparisons prove, for all studies and for each stratum.
+
+    Studies count that are VERIFIED or were set aside by a comparison; one was compared when every
+    instance that arrived was compared by content. The bound presumes that studies were not chosen
+    for what is in them.
+
+    Args:
+        manifests: Whose run.
+        terms: The defect rate to stay below, and the confidence.
+
+    Returns:
+        The result for all studies.
 
     Raises:
-        ManifestDamaged, JournalError: The run folder cannot be read.
+        ManifestDamaged, JournalError, LocalError: The run folder cannot be read or written.
     """
-    studies = compared = defective = 0
-    verified = _uids(run_folder)
-    for side, _ in studies_with_syntax(run_folder):
-        arrived = [one for one in side.instances if one.received]
-        by_content = [one for one in arrived if one.method in CONTENT and one.outcome in {*BAD, Outcome.MATCH}]
-        bad = any(one.outcome in BAD for one in by_content)
-        if not bad and side.study_instance_uid not in verified:
-            continue
-        whole = bool(arrived) and all(is_proven(one, CONTENT) for one in arrived)
-        studies, compared, defective = studies + 1, compared + (bad or whole), defective + bad
-    return reached(studies, compared, defective, confidence)
+    whole, strata = _Count(), dict[Stratum, _Count]()
+    verified = _uids(manifests.run_folder)
+    for side, syntax in studies_with_syntax(manifests.run_folder):
+        bad, by_content = _looked_at(side)
+        if bad or side.study_instance_uid in verified:
+            for count in (whole, strata.setdefault(_stratum(side, syntax), _Count())):
+                count.studies, count.compared = count.studies + 1, count.compared + (bad or by_content)
+                count.defective += bad
+    rate, confidence = terms
+    lines = [("all", Stratum(None, None, None, None), whole.reached(confidence))]
+    lines += [("stratum", one, count.reached(confidence)) for one, count in sorted(strata.items(), key=str)]
+    columns: dict[str, list[object]] = {"scope": [scope for scope, _, _ in lines]}
+    columns |= {name: [getattr(one, name) for _, one, _ in lines] for name in Stratum._fields}
+    columns |= {name: [getattr(found, name) for _, _, found in lines] for name in RESULT}
+    replace_table(manifests, "acceptance", [columns | {"max_defect_rate": [rate] * len(lines)}])
+    return lines[0][2]
+
+
+def _looked_at(side: StudySide) -> tuple[bool, bool]:
+    """Some instance was found to differ or to be missing; every instance was compared by content."""
+    arrived = [one for one in side.instances if one.received]
+    bad = any(one.outcome in BAD for one in arrived)
+    return bad, bool(arrived) and all(is_proven(one, CONTENT) for one in arrived)
 
 
 def _verified(run_folder: Path) -> Iterator[tuple[str, Stratum]]:

@@ -42,17 +42,18 @@ def verify_chosen(session: Session, only: str, limit: int | None, *, sample: boo
     """All verified studies, those named, or a sample by strata; with a sample also the bound that it proves."""
     from dataclasses import asdict
 
-    from migrate.checks.acceptance import bound_reached, stratified_sample
+    from migrate.checks.acceptance import stratified_sample, write_acceptance
+    from migrate.manifest.place import Manifests
 
-    terms = session.config().acceptance
+    terms, manifests = session.config().acceptance, Manifests(session.folder(), session.config().run.source)
+    rates = terms.max_defect_rate, terms.confidence
     studies = verified_studies(session, only)
     if sample:
-        rates = terms.max_defect_rate, terms.confidence
         drawn = stratified_sample(session.folder(), rates, session.config().run.name, each=terms.each_stratum)
         studies = sorted(set(drawn).intersection(studies))
     studies = studies[:limit]
     outcomes = verify_again(session, studies)
-    found = bound_reached(session.folder(), terms.confidence)
+    found = write_acceptance(manifests, rates)
     session.result({"studies": len(studies), "instances": dict(outcomes), "acceptance": asdict(found)})
     session.tell(
         f"compared by content: {found.compared:,} of {found.studies:,} studies, {found.defective:,} differ; with "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -21,11 +22,14 @@ def reconcile(
     offline: Annotated[bool, typer.Option(help="Use what was verified; do not ask the destination again.")] = False,
 ) -> None:
     """Walk source and destination, write findings and balance."""
+    from migrate.checks.acceptance import write_acceptance
     from migrate.checks.balance import PROOFS
+    from migrate.checks.forensics import write_forensics
     from migrate.checks.reconcile import Destination, ReconcileOptions
     from migrate.checks.reconcile import reconcile as walk
     from migrate.engine.asking import ask_destination
     from migrate.journal.read import study_states
+    from migrate.manifest.place import Manifests
 
     session: Session = ctx.obj
     folder, config = session.folder(), session.config()
@@ -40,10 +44,15 @@ def reconcile(
             destination = Destination(held=_told(held, bars), holds=again)
         options = ReconcileOptions(destination=destination, proofs=proofs)
         result = walk(folder, config.run.source, options)
-    session.result(result.to_json())
+    manifests, terms = Manifests(folder, config.run.source), config.acceptance
+    alike = write_forensics(manifests)
+    reached = write_acceptance(manifests, (terms.max_defect_rate, terms.confidence))
+    session.result({**result.to_json(), "lookalikes": alike, "acceptance": asdict(reached)})
     for level, counts in (("studies", result.studies), ("instances", result.instances)):
         session.tell(f"{level}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     session.tell("findings: " + ", ".join(f"{n:,} {name}" for name, n in result.findings.items()))
+    if any(alike.values()):
+        session.tell("look-alikes: " + ", ".join(f"{n:,} {kind}" for kind, n in alike.items() if n))
     session.tell("balanced: " + ("yes" if result.balanced else "no"))
     if not result.balanced or result.unexplained:
         raise typer.Exit(DIFFER)

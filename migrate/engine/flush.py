@@ -42,10 +42,13 @@ def flush(  # noqa: PLR0913, PLR0917  the three places, how much, and who wants 
     ended = journal.to_flush(limit)
     if not ended:
         return 0
-    rows = [row for study, _ in ended for row in journal.instances(study) if not row["flushed"]]
+    known = [row for study, _ in ended for row in journal.instances(study)]
+    rows = [row for row in known if not row["flushed"]]
     if rows:
         part = xxh3("\n".join(sorted({f"{r['study_instance_uid']} {r['attempt']}" for r in rows})).encode())
-        for table, columns in _tables(rows).items():
+        fresh = {row["study_instance_uid"] for row in rows}
+        counted = _census([row for row in known if row["study_instance_uid"] in fresh])
+        for table, columns in {**_tables(rows), "census": counted}.items():
             if columns and any(columns.values()):
                 write_part(manifests, table, part, columns)
     area.remove(row["wire_xxh3"] for row in rows)
@@ -70,7 +73,6 @@ def _tables(rows: Rows) -> dict[str, dict[str, list[Any]]]:
         "verification": _verification(checked),
         "changes": _columns(hidden, (*CHANGE, "identifying")),
         "identity_changes": _columns([c for c in changes if c["identifying"]], CHANGE),
-        "census": _census(rows),
     }
 
 
@@ -102,10 +104,14 @@ def _sent_as(row: dict[str, Any]) -> str:
 
 
 def _census(rows: Rows) -> dict[str, list[Any]]:
-    """Per study and kind: how many instances had it when they came, and when they were given back."""
+    """Per study and kind: how many instances had it when they came, and when they were given back.
+
+    What an earlier attempt verified is among the rows, so the latest attempt tells about the whole study.
+    """
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    attempts = {row["study_instance_uid"]: row["attempt"] for row in rows}
+    attempts: dict[str, int] = {}
     for row in rows:
+        attempts[row["study_instance_uid"]] = max(row["attempt"], attempts.get(row["study_instance_uid"], 0))
         for side, kinds in enumerate((row["census"], row["held_census"])):
             for kind in (kinds or "").split():
                 counts[row["study_instance_uid"], kind][side] += 1

@@ -9,6 +9,7 @@ ROW_KEY = b"migrate_row"
 TEXT = pa.string()
 COUNT = pa.int64()
 FLAG = pa.bool_()
+RATE = pa.float64()
 
 
 def column(name: str, kind: pa.DataType, doc: str, unit: str = "") -> pa.Field:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from migrate.manifest.columns import COUNT, TEXT, column, table
+from migrate.manifest.columns import COUNT, RATE, TEXT, column, table
 
 _STUDY = column("study_instance_uid", TEXT, "Study Instance UID (0020,000D)")
 _SOP = column("sop_instance_uid", TEXT, "SOP Instance UID (0008,0018)")
@@ -48,9 +48,23 @@ FIDELITY_TABLES: dict[str, pa.Schema] = {
         column("destination", COUNT, "instances that had it when they were read back", "instances"),
         column("attempt", COUNT, "1 for the first time; the latest attempt counts"),
     ),
+    "acceptance": table(
+        "stratum, and one for all studies: what was compared by content, and what that proves",
+        column("scope", TEXT, "all or stratum"),
+        column("year", COUNT, "year of the study date; null when absent or illegal"),
+        column("modality", TEXT, "main modality"),
+        column("facility", TEXT, "institution name"),
+        column("transfer_syntax_uid", TEXT, "of most instances"),
+        column("studies", COUNT, "studies that moved", "studies"),
+        column("compared", COUNT, "of those, every instance was compared by content", "studies"),
+        column("defective", COUNT, "of those, some instance differs or is missing", "studies"),
+        column("confidence", RATE, "one-sided"),
+        column("bound", RATE, "with this confidence a smaller share is defective (Clopper-Pearson)"),
+        column("max_defect_rate", RATE, "what was asked for"),
+    ),
     "forensics": table(
         "instance that shares its UID or its pixels with another one",
-        column("kind", TEXT, "header_drift, other_pixels, same_pixels or drift_at_retrieve"),
+        column("kind", TEXT, "identical, header_drift, other_pixels, drift_at_retrieve or same_pixels"),
         _STUDY,
         _SOP,
         column("other_study_instance_uid", TEXT, "study of the other one"),

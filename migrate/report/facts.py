@@ -102,12 +102,29 @@ class Crawl:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Acceptance:
+    """What was compared by content, and the share of all studies that this leaves in doubt."""
+
+    studies: int
+    compared: int
+    defective: int
+    confidence: float
+    bound: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fidelity:
-    """How instances were proven: (method, outcome) -> instances, and the ones that differ."""
+    """How instances were proven: (method, outcome) -> instances, and the ones that differ.
+
+    `census`: kind, instances at the source, instances at the destination. `lookalikes`: kind, policy, pairs.
+    """
 
     proofs: Mapping[tuple[str, str], int] = field(default_factory=dict)
     differing: Sequence[tuple[str, str, str]] = ()
     more_differing: int = 0
+    acceptance: Acceptance | None = None
+    census: Sequence[tuple[str, int, int]] = ()
+    lookalikes: Sequence[tuple[str, str, int]] = ()
 
     def with_outcome(self, outcome: str) -> int:
         """Instances whose last check had this outcome, whatever the method."""

@@ -17,6 +17,7 @@ from migrate.journal import read as journal
 from migrate.journal.operators import runs
 from migrate.manifest.place import sources_of
 from migrate.manifest.read import batches
+from migrate.report import proofs
 from migrate.report.certificate import crawl_certificate
 from migrate.report.counting import MINUTE, MOST_DIFFERING, SECOND, Counts, by_minute, count
 from migrate.report.digests import digests
@@ -68,7 +69,7 @@ def gather(run: Run, now: datetime) -> Facts:
         syntaxes=_kinds(counts.syntaxes),
         sop_classes=_kinds(counts.sop_classes),
         crawl=crawl_certificate(run, counts.totals),
-        fidelity=_fidelity(counts),
+        fidelity=_fidelity(counts, run),
         changes=_changes(counts),
         differences=_differences(run),
         flow=_flow(counts),
@@ -171,10 +172,17 @@ def _kinds(found: Counter[tuple[str, str]]) -> list[Held]:
     ]
 
 
-def _fidelity(counts: Counts) -> Fidelity:
+def _fidelity(counts: Counts, run: Run) -> Fidelity:
     wrong = sum(n for (_, outcome), n in counts.proofs.items() if outcome != "match")
     more = max(0, wrong - MOST_DIFFERING)
-    return Fidelity(proofs=counts.proofs, differing=sorted(counts.differing), more_differing=more)
+    return Fidelity(
+        proofs=counts.proofs,
+        differing=sorted(counts.differing),
+        more_differing=more,
+        acceptance=proofs.acceptance(run),
+        census=proofs.census(run),
+        lookalikes=proofs.lookalikes(run),
+    )
 
 
 def _differences(run: Run) -> Differences:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from migrate.report import charts, figures
+from migrate.report import charts, figures, proofs
 from migrate.report.blocks import Bars, Figures, Prose, Row, Section, Signatures, Table, Tone, Verdict
 from migrate.report.draw import book_columns, books, columns, figure, part, section, still, table, totals
 from migrate.report.facts import LEVELS, Digest, Entry, Facts, Held, summed
@@ -164,7 +164,10 @@ def fidelity(facts: Facts, words: Words) -> Section:
         words,
         "fidelity",
         Figures(items=items),
+        proofs.bound(facts, words),
         table(words, "proofs", heads, rows),
+        proofs.first_missed(facts, words),
+        proofs.alike(facts, words),
         _and_more(table(words, "differing", differing, found.differing), found.more_differing),
         Prose(lines=[words("fidelity.digest")]),
     )

@@ -299,6 +299,24 @@ TEXTS: dict[str, tuple[str, str]] = {
             "source, hormis les modifications déclarées."
         ),
     ),
+    "fidelity.bound": (
+        "Compared by content: {compared} of {studies} studies; {defective} differ. With {confidence} confidence at most {bound} of all studies differ (exact binomial).",
+        "Comparées par le contenu\u00a0: {compared} études sur {studies}\u00a0; {defective} diffèrent. Avec une confiance de {confidence}, au plus {bound} de toutes les études diffèrent (binomiale exacte).",
+    ),
+    "fidelity.all_compared": (
+        "Compared by content: all {studies} studies; {defective} differ.",
+        "Comparées par le contenu\u00a0: les {studies} études, toutes\u00a0; {defective} diffèrent.",
+    ),
+    "table.census": ("What is missed first when it is gone", "Ce qui manque en premier"),
+    "empty.census": ("None of it was in what was received.", "Rien de tel dans ce qui a été reçu."),
+    "table.lookalikes": ("Objects that share a UID or their pixels", "Objets au même UID ou aux mêmes pixels"),
+    "empty.lookalikes": ("None, or reconcile has not run.", "Aucun, ou la réconciliation n\u2019a pas eu lieu."),
+    "word.kind": ("Kind", "Genre"),
+    "word.policy": ("What is done", "Ce qui est fait"),
+    "word.pairs": ("Pairs", "Paires"),
+    "word.at_source": ("Instances as received", "Instances reçues"),
+    "word.at_destination": ("Instances as given back", "Instances relues"),
+    "word.taken_away": ("Fewer", "En moins"),
     "fidelity.digest": (
         "Digests are xxh3_128. They detect accidents; they are not a seal against a forger.",
         (

@@ -29,7 +29,7 @@ def _line(field: pa.Field) -> str:
 
 
 def _type(kind: pa.DataType) -> str:
-    names = {"string": "text", "int64": "integer", "bool": "true/false", "date32[day]": "date"}
+    names = {"string": "text", "int64": "integer", "bool": "true/false", "double": "number", "date32[day]": "date"}
     if str(kind) in names:
         return names[str(kind)]
     return "list of text" if kind == pa.list_(pa.string()) else "list of (keyword, bytes)"
