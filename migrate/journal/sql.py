@@ -56,11 +56,12 @@ LAST_LINKS = """SELECT seq, at, study_instance_uid, kind, payload, chain FROM ev
 LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM events"
 KINDS_BY_STUDY = "SELECT study_instance_uid, kind FROM events ORDER BY study_instance_uid, seq"
 STATES_BY_STUDY = "SELECT study_instance_uid, state FROM studies ORDER BY study_instance_uid"
-LAST_EVENTS = "SELECT at, kind, payload FROM events ORDER BY seq DESC LIMIT ?"
+LAST_EVENTS = "SELECT at, study_instance_uid, kind, payload FROM events ORDER BY seq DESC LIMIT ?"
 STORY = "SELECT at, kind, payload FROM events WHERE study_instance_uid = ? ORDER BY seq"
 
 # --- studies: the current row
 GET_STUDY = "SELECT state FROM studies WHERE study_instance_uid = ?"
+GET_PLAN = "SELECT rank, modified_at FROM studies WHERE study_instance_uid = ?"
 ADD_STUDY = "INSERT INTO studies (study_instance_uid, state, updated_at) VALUES (?, ?, ?)"
 SET_STATE = "UPDATE studies SET state = ?, updated_at = ? WHERE study_instance_uid = ? AND state IS ?"
 SET_ROUND = "UPDATE studies SET round = ? WHERE study_instance_uid = ?"
@@ -95,11 +96,11 @@ ADD_INSTANCE = """INSERT INTO instances (study_instance_uid, series_instance_uid
   transfer_syntax_uid, size_bytes, wire_xxh3, bulk_xxh3, dataset_xxh3, received_at, attempt, state)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'STAGED') ON CONFLICT DO NOTHING"""
 INSTANCES = "SELECT * FROM instances WHERE study_instance_uid = ? ORDER BY sop_instance_uid, wire_xxh3"
-STAGED_OBJECTS = """SELECT i.study_instance_uid, i.sop_instance_uid, i.wire_xxh3, i.transfer_syntax_uid, i.dataset_xxh3,
-  i.sent_dataset_xxh3, i.changes, s.modified_at FROM instances i JOIN studies s USING (study_instance_uid)
 CHANGED_OBJECTS = """SELECT i.study_instance_uid, i.sop_instance_uid, i.wire_xxh3, i.dataset_xxh3, i.changes,
   s.modified_at FROM instances i JOIN studies s USING (study_instance_uid) WHERE i.changes IS NOT NULL AND i.flushed = 0
   ORDER BY i.wire_xxh3"""
+STAGED_OBJECTS = """SELECT i.study_instance_uid, i.sop_instance_uid, i.wire_xxh3, i.transfer_syntax_uid, i.dataset_xxh3,
+  i.sent_dataset_xxh3, i.changes, s.modified_at FROM instances i JOIN studies s USING (study_instance_uid)
   WHERE i.study_instance_uid = ? OR i.sop_instance_uid = ? ORDER BY i.sop_instance_uid, i.attempt DESC"""
 INSTANCE_FILES = "SELECT study_instance_uid, sop_instance_uid, wire_xxh3, size_bytes, state FROM instances"
 SET_INSTANCE = "UPDATE instances SET state = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"
