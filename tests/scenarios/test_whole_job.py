@@ -82,6 +82,7 @@ def whole_job(command: Run) -> dict[str, Any]:
     return {**books, "crawled": crawled}
 
 
+@pytest.mark.timeout(600)
 def test_every_study_of_an_orthanc_full_of_real_objects_is_accounted_for(
     corpus_index: list[CorpusObject], orthanc: Callable[..., Orthanc], command: Run, tmp_path: Path
 ) -> None:
