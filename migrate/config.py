@@ -93,9 +93,14 @@ class CrawlBlock(_Block):
 
 
 class PlanBlock(_Block):
-    """`[plan]`: the order of studies and predicates over manifest columns for what stays behind."""
+    """`[plan]`: order, waves before it, and what stays behind: predicates over columns of `studies`.
+
+    `booked` is a CSV file of patient ids or study UIDs that a wave or the order may name.
+    """
 
     order: list[str] = ["newest"]
+    waves: list[str] = []
+    booked: str | None = None
     exclude: list[str] = []
     rejected: Rejected | dict[RejectionCode, Rejected] = Field(default_factory=dict)
 
@@ -136,16 +141,6 @@ class AcceptanceBlock(_Block):
     max_defect_rate: float = Field(default=0.001, gt=0, lt=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
     four_eyes: bool = False
-
-
-class AuditBlock(_Block):
-    """`[audit]`: where messages go besides the files; `identify` puts patients by name and number into them."""
-
-    syslog: str | None = Field(default=None, pattern=r"^\S+:\d{1,5}$")
-    ca: str | None = None
-    identify: bool = False
-
-
     each_stratum: bool = False
     sign_with: str = ""
 
@@ -163,6 +158,16 @@ class IdentityBlock(_Block):
     token_env: str = ""
     timeout_s: float = Field(default=10.0, gt=0)
     max_age_days: float = Field(default=30.0, gt=0)
+
+
+class AuditBlock(_Block):
+    """`[audit]`: where messages go besides the files; `identify` puts patients by name and number into them."""
+
+    syslog: str | None = Field(default=None, pattern=r"^\S+:\d{1,5}$")
+    ca: str | None = None
+    identify: bool = False
+
+
 class TlsBlock(_Block):
     """`[tls]`: absent = plain. Paths of PEM files."""
 
@@ -184,6 +189,7 @@ class Config(_Block):
     staging: StagingBlock = StagingBlock()
     normalize: NormalizeBlock = NormalizeBlock()
     acceptance: AcceptanceBlock = AcceptanceBlock()
+    identity: IdentityBlock = IdentityBlock()
     audit: AuditBlock = AuditBlock()
     tls: TlsBlock | None = None
 
@@ -194,7 +200,6 @@ class Config(_Block):
 
 
 def load(path: Path) -> Config:
-    identity: IdentityBlock = IdentityBlock()
     """Read and check one migration.toml.
 
     Raises:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.resources
 import re
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from migrate.errors import ConfigError
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WEEK = 7 * 24 * 60
 _LINE = re.compile(r"(?P<first>\w{3})(?:-(?P<last>\w{3}))?\s+(?P<begin>\d\d:\d\d)-(?P<end>\d\d:\d\d)")
 
 
@@ -39,12 +40,14 @@ class Hours:
     def __init__(self, lines: list[str], timezone: str) -> None:
         self.zone = zone(timezone)
         self.windows = [window for line in lines for window in _windows(line)]
+        self._open = _minutes_open(self.windows)
+        self.open_minutes_a_week = sum(self._open)
 
     def open_at(self, moment: datetime) -> bool:
         """Whether work may start at this moment (aware)."""
         here = moment.astimezone(self.zone)
         minute = here.weekday() * 1440 + here.hour * 60 + here.minute
-        return not self.windows or any((minute - begin) % 10080 < length for begin, length in self.windows)
+        return bool(self._open[minute])
 
     def open_now(self) -> bool:
         """Whether work may start now."""
@@ -53,11 +56,37 @@ class Hours:
     def next_opening(self, moment: datetime) -> datetime:
         """The first minute from `moment` on at which work may start."""
         here = moment.astimezone(self.zone)
-        for minutes in range(7 * 24 * 60 + 1):
+        for minutes in range(WEEK + 1):
             later = here + timedelta(minutes=minutes)
             if self.open_at(later):
                 return later
         return here
+
+    def after(self, moment: datetime, open_s: float) -> datetime:
+        """When so many seconds of open time have passed since `moment`; exact to the minute.
+
+        Whole weeks are taken at once, by the wall clock.
+        """
+        if not self.windows:
+            return moment + timedelta(seconds=open_s)
+        weeks, minutes = divmod(open_s / 60, self.open_minutes_a_week)
+        here = moment.astimezone(self.zone) + timedelta(weeks=int(weeks))
+        while minutes > 0:
+            here = self.next_opening(here)
+            step = min(1.0, minutes)
+            here = (here.astimezone(UTC) + timedelta(minutes=step)).astimezone(self.zone)
+            minutes -= step
+        return here
+
+
+def _minutes_open(windows: list[tuple[int, int]]) -> bytes:
+    """One byte for each minute of the week: whether it is open. Without windows every minute is."""
+    if not windows:
+        return b"\x01" * WEEK
+    minutes = bytearray(2 * WEEK)  # a window may reach into the next week
+    for begin, length in windows:
+        minutes[begin : begin + length] = b"\x01" * length
+    return bytes(this | over for this, over in zip(minutes[:WEEK], minutes[WEEK:], strict=True))
 
 
 def _windows(line: str) -> list[tuple[int, int]]:

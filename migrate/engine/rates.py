@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from migrate.engine.hours import Hours
 from migrate.journal.read import last_events, states
 
 EVENTS = 5_000
@@ -16,6 +17,7 @@ RESAMPLES = 200
 FEWEST_ENDED = 20
 STAGE_OF = {"Retrieved": "retrieve", "Normalized": "normalize", "Uploaded": "upload", "Verified": "verify"}
 COUNT_OF = {"Retrieved": "evidence", "Normalized": "prepared", "Uploaded": "outcomes", "Verified": "checked"}
+QUANTILES = (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))
 ENDED = ("Verified", "Quarantined")
 OPEN = ("PLANNED", "RETRIEVED", "CHECKSUMMED", "NORMALIZED", "UPLOADED", "CHANGED")
 
@@ -33,10 +35,11 @@ def rates(run_folder: Path) -> dict[str, dict[str, float]]:
     return {stage: {name: round(value, 2) for name, value in rate.items()} for stage, rate in found.items()}
 
 
-def eta(run_folder: Path) -> dict[str, str] | None:
+def eta(run_folder: Path, hours: Hours | None = None) -> dict[str, str] | None:
     """p10, p50, p90 of the completion time: bootstrap over the time between ended studies.
 
-    None when nothing is left, or when fewer than 20 studies have ended.
+    Work goes on while `hours` are open (None: always). Gives None when nothing is left, or when fewer
+    than 20 studies have ended.
     """
     counts = states(run_folder)
     left = sum(counts.get(state, 0) for state in OPEN)
@@ -48,9 +51,10 @@ def eta(run_folder: Path) -> dict[str, str] | None:
     draw = random.Random(len(gaps))  # noqa: S311 - not for secrets
     means = sorted(sum(draw.choices(gaps, k=len(gaps))) / len(gaps) for _ in range(RESAMPLES))
     newest = datetime.fromisoformat(ended[0]["at"])
+    calendar = hours or Hours([], "UTC")
     return {
-        name: (newest + timedelta(seconds=left * means[int(RESAMPLES * share)])).isoformat(timespec="seconds")
-        for name, share in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))
+        name: calendar.after(newest, left * means[int(RESAMPLES * share)]).isoformat(timespec="seconds")
+        for name, share in QUANTILES
     }
 
 

@@ -62,7 +62,7 @@ def read_sheet(path: Path, needed: Sequence[str]) -> list[Line]:
     Raises:
         UsageError: No such file, no spreadsheet, a needed heading missing or one twice, over a million rows.
     """
-    reader = _csv_rows if _kind(path) == ".csv" else _xlsx_rows
+    reader = csv_rows if _kind(path) == ".csv" else _xlsx_rows
     try:
         rows = reader(path)
         heads = [_text(value).lower() for value in next(rows, ())]
@@ -98,7 +98,13 @@ def _lines(heads: Sequence[str], rows: Iterator[Sequence[object]], path: Path) -
             yield Line(number, values)
 
 
-def _csv_rows(path: Path) -> Iterator[Sequence[object]]:
+def csv_rows(path: Path) -> Iterator[Sequence[object]]:
+    """The cells of a CSV file, whatever program wrote it: comma, semicolon or tab, UTF-8 or Windows-1252.
+
+    Raises:
+        UsageError: It is no CSV.
+        OSError: It cannot be read.
+    """
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")

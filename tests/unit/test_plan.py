@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from migrate.errors import ConfigError
 from migrate.journal.events import Excluded, Planned
-from migrate.stages.plan import plan, predicates, rank
+from migrate.stages.plan import Booked, plan, predicates, rank, ranking
 
 CT_1999: dict[str, Any] = {"study_instance_uid": "1.1", "study_date": "19990131", "modalities_in_study": "CT"}
 MR_2020: dict[str, Any] = {"study_instance_uid": "1.2", "study_date": "20200229", "modalities_in_study": "MR\\SR"}
@@ -97,8 +97,60 @@ def test_the_newer_of_two_studies_goes_first(one: str, other: str) -> None:
 
 
 def test_what_an_exclusion_says_is_the_reason_that_is_recorded() -> None:
-    events = list(plan([CT_1999, MR_2020], ["newest"], predicates(["study_date < 20000101"]), "2026-01-01"))
+    events = list(plan([CT_1999, MR_2020], ranking(["newest"]), predicates(["study_date < 20000101"]), "2026-01-01"))
     assert isinstance(events[0], Excluded)
     assert events[0].reason == "study_date < 20000101"
     assert isinstance(events[1], Planned)
     assert events[1].modified_at == "2026-01-01"
+
+
+WAVES = [
+    (["modalities_in_study = MR"], [1, 0, 1]),
+    (["study_date >= 20000101", "study_date < 20000101"], [1, 0, 2]),
+    (["study_date < 20000101 & modalities_in_study = MR"], [1, 1, 1]),
+    (["study_date < 20000101 & modalities_in_study = CT"], [0, 1, 1]),
+    (["booked", "modalities_in_study = CT"], [1, 0, 0]),
+]
+BOOKED = Booked(studies=frozenset({"1.2"}), patient_keys=frozenset({"k3"}))
+
+
+@pytest.mark.parametrize(("waves", "expected"), WAVES, ids=str)
+def test_a_study_belongs_to_the_first_wave_that_it_fits(waves: list[str], expected: list[int]) -> None:
+    order = ranking(["newest"], waves, BOOKED)
+    studies = [CT_1999, MR_2020, {**UNDATED, "patient_key": "k3"}]
+    assert [order.wave_of(study) for study in studies] == expected
+
+
+def test_a_wave_comes_before_the_order_and_the_rest_comes_last() -> None:
+    order = ranking(["newest"], ["study_date < 20000101"])
+    studies = sorted((MR_2020, UNDATED, CT_1999), key=order.rank)
+    assert [study["study_instance_uid"] for study in studies] == ["1.1", "1.2", "1.3"]
+    assert order.named == ("study_date < 20000101", "everything else")
+
+
+@pytest.mark.parametrize("order", [["booked", "newest"], ["study_description ~ K*", "newest"]], ids=" ".join)
+def test_a_word_of_the_order_may_be_a_list_or_a_predicate(order: list[str]) -> None:
+    booked = Booked(studies=frozenset({"1.3"}))
+    ranks = {one["study_instance_uid"]: ranking(order, (), booked).rank(one) for one in (CT_1999, MR_2020, UNDATED)}
+    assert sorted(ranks, key=ranks.__getitem__) == ["1.3", "1.2", "1.1"]
+
+
+@pytest.mark.parametrize(
+    ("order", "waves", "told"),
+    [
+        (["booked"], [], r"plan\.order: booked needs a list"),
+        (["newest"], ["booked"], r"plan\.waves: booked needs a list"),
+        (["newest"], ["patient_name = X"], r"plan\.waves cannot be read"),
+        (["newest", "oldest", "newest"], [], "too many words"),
+        (["patient_name = X"], [], r"plan\.order cannot be read"),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_named(order: list[str], waves: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        ranking(order, waves)
+
+
+@given(st.lists(st.sampled_from(["modality:CT", "modality:MR,CT", "study_date < 2"]), max_size=20), DATES)
+def test_a_rank_with_waves_and_words_fits_into_a_row_of_the_journal(words: list[str], date: str) -> None:
+    order = ranking([*words, "newest"], ["study_date > 1"] * 50)
+    assert 0 <= order.rank({"study_date": date, "modalities_in_study": "CT"}) < 2**63
