@@ -135,6 +135,7 @@ def export(
     session: Session = ctx.obj
     rows = as_rows(_rows(session, "", everything=True), HEADS)
     write_sheet(to, rows, HEADS)
+    session.exported(to)
     session.result({"file": str(to), "rows": len(rows)})
     session.tell(f"wrote {len(rows):,} rows to {to}")
 

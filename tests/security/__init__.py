@@ -1,0 +1,1 @@
+"""What an outsider must not see, hear or reach."""
