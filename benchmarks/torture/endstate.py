@@ -110,7 +110,7 @@ def judge(end: EndState, expected: EndState, ended: Ended) -> Verdict:
 
 def _difference(rows: tuple[str, ...], expected: tuple[str, ...]) -> str:
     here, there = Counter(rows), Counter(expected)
-    return f"{len(rows)} rows for {len(expected)}; more {list((here - there))[:2]}; less {list((there - here))[:2]}"
+    return f"{len(rows)} rows for {len(expected)}; more {list(here - there)[:2]}; less {list(there - here)[:2]}"
 
 
 def _rows(run: Path, table: str, ignored: frozenset[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,18 +32,42 @@ PATIENT: Settings = {
 }
 
 
-def recipes(studies: int = 8, instances: int = 3) -> list[StudyRecipe]:
-    """Small studies of four kinds: CT, MR, structured report, JPEG 2000."""
-    kinds = (CT, MR, SR, JPEG_2000)
+EVERY_DCMTK_SENDS = (CT, MR, SR)  # Debian's dcmqrscp sends nothing compressed unless told to
+
+
+def recipes(
+    studies: int = 8, instances: int = 3, kinds: Sequence[str] = (*EVERY_DCMTK_SENDS, JPEG_2000)
+) -> list[StudyRecipe]:
+    """Small studies of several kinds: CT, MR, structured report, JPEG 2000."""
     return [
         StudyRecipe(number=number, instances=instances, file=kinds[number % len(kinds)])
         for number in range(1, studies + 1)
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the two peers and our receiver really listen."""
+
+    source: int
+    destination: int
+    receiver: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a stand is made of. `through` are ports of proxies, by the side that they stand before."""
+    """What a stand is made of.
+
+    Args:
+        pair: One of PAIRS.
+        studies: What the source holds.
+        settings: Over those of PATIENT.
+        legacy: Orders for an embedded source.
+        dir_: Orders for an embedded destination.
+        receiver_seen: The port that the source sends to, when it is not the receiver's own.
+        ready: Hears where everybody listens, before the first run.
+        undisturbed: Make the undisturbed run at once; it empties the destination.
+    """
 
     pair: str = PAIRS[0]
     studies: Sequence[StudyRecipe] = field(default_factory=recipes)
@@ -51,6 +75,8 @@ class Order:
     legacy: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     dir_: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     receiver_seen: int | None = None
+    ready: Callable[[Ports], None] = lambda _: None
+    undisturbed: bool = True
 
 
 class Stand:
@@ -81,32 +107,29 @@ class Stand:
         shutil.rmtree(run)
         return state
 
-    def finish(self, run: Path) -> tuple[Ended, int]:
-        """The same command until it ends with 0: how it ended, and how often it was given."""
-        for repeats in range(1, MOST_REPEATS + 1):
-            ended = migrate(run, "run", timeout_s=RUN_TIMEOUT_S)
+    def finish(self, run: Path) -> Ended:
+        """The same command until it ends with 0, a few times at most: how it ended at last."""
+        ended = migrate(run, "run", timeout_s=RUN_TIMEOUT_S)
+        for _ in range(MOST_REPEATS - 1):
             if ended.code == 0:
                 break
-        return ended, repeats
+            ended = migrate(run, "run", timeout_s=RUN_TIMEOUT_S)
+        return ended
 
     def verdict(self, run: Path) -> Verdict:
         """Finish `run` and compare its end with the undisturbed one; a good run folder is deleted."""
-        expected = self.undisturbed if self._number == 0 else self._expected()
-        ended, _ = self.finish(run)
-        verdict = judge(end_state(run, self.far), expected, ended)
+        if "undisturbed" not in self.__dict__:
+            raise RuntimeError("ask for `undisturbed` before the first trial: it empties the destination")
+        ended = self.finish(run)
+        verdict = judge(end_state(run, self.far), self.undisturbed, ended)
         if verdict.clean:
             shutil.rmtree(run)
         return verdict
 
-    def _expected(self) -> EndState:
-        if "undisturbed" not in self.__dict__:
-            raise RuntimeError("ask for `undisturbed` before the first trial: it empties the destination")
-        return self.undisturbed
-
 
 @contextmanager
 def standing(folder: Path, order: Order | None = None) -> Iterator[Stand]:
-    """A stand for as long as a `with` block lasts; the undisturbed run has been made."""
+    """A stand for as long as a `with` block lasts; its undisturbed run has been made, unless not wanted."""
     order = order or Order()
     folder.mkdir(parents=True, exist_ok=True)
     receiver = free_port()
@@ -129,9 +152,11 @@ def standing(folder: Path, order: Order | None = None) -> Iterator[Stand]:
         else:
             source_port = stack.enter_context(_real_source(order.pair, folder / "source", seen, paths))
             far = stack.enter_context(orthanc_far(folder / "far", receiver))
+        order.ready(Ports(source_port, far.port, receiver))
         ports = between(source_port, far.port, receiver)
         stand = Stand(folder, far, seeded(folder / "template", objects, ports, PATIENT, order.settings))
-        _ = stand.undisturbed
+        if order.undisturbed:
+            _ = stand.undisturbed
         yield stand
 
 

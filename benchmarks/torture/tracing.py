@@ -10,6 +10,7 @@ import contextlib
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -19,11 +20,14 @@ from typing import Literal
 
 import psutil
 
+from migrate.journal import read
 from tests.engine.command import Command, Ended
 from tests.peers import tools
 
 Scope = Literal["engine", "worker"]
 KILL = "signal=SIGKILL"
+#: Calls that Python itself makes while it starts: spoilt only when the engine is at work.
+IN_EVERY_PROGRAM = frozenset({"openat", "recvfrom", "mmap"})
 ATTACH_TIMEOUT_S = 30.0
 RUN_TIMEOUT_S = 240.0
 
@@ -53,12 +57,14 @@ def run_spoilt(run: Path, point: Point, injected: str = KILL) -> Hit:
     """`migrate run` with one call spoilt: `injected` is `signal=SIGKILL` or `error=ENOSPC`."""
     log = run.parent / f"{run.name}.strace"
     log.unlink(missing_ok=True)
-    if point.scope == "engine":
+    if point.scope == "engine" and point.syscall not in IN_EVERY_PROGRAM:
         command = Command(run, "run", under=_strace(log, point, injected, "-D"))
         ended = command.end(RUN_TIMEOUT_S)
     else:
         command = Command(run, "run")
-        with _attached(command, log, point, injected):
+        pid = _worker(command) if point.scope == "worker" else _at_work(command, run)
+        more = ("-f",) if point.scope == "worker" else ()
+        with _tracer(_strace(log, point, injected, *more), pid, log):
             ended = command.end(RUN_TIMEOUT_S)
     return Hit(ended, _fired(log))
 
@@ -86,23 +92,37 @@ def _strace(log: Path, point: Point, injected: str, *more: str) -> tuple[str, ..
 
 
 @contextlib.contextmanager
-def _attached(command: Command, log: Path, point: Point, injected: str) -> Iterator[None]:
-    with _tracer(_strace(log, point, injected, "-f"), _worker(command), log):
-        yield
-
-
-@contextlib.contextmanager
 def _tracer(strace: tuple[str, ...], pid: int | None, log: Path) -> Iterator[None]:
-    """strace on a process that runs already; nothing when it has gone."""
+    """A tracer on a process that runs already; nothing when it has gone."""
     if pid is None:
         yield
         return
-    tracer = subprocess.Popen((*strace, "-p", str(pid)), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    tracer = subprocess.Popen(  # noqa: S603 - strace on our own processes
+        (*strace, "-p", str(pid)), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    threading.Thread(target=_once, args=(tracer, log), daemon=True).start()
     try:
         yield
     finally:
         tracer.send_signal(signal.SIGTERM)
         tracer.wait()
+
+
+def _once(tracer: subprocess.Popen[bytes], log: Path) -> None:
+    """`when` counts for each thread anew; one fault is enough."""
+    while tracer.poll() is None:
+        if _fired(log):
+            tracer.send_signal(signal.SIGTERM)
+            return
+        time.sleep(0.01)
+
+
+def _at_work(command: Command, run: Path) -> int | None:
+    """The engine, when it has recorded something."""
+    before = len(read.last_events(run, 1_000_000))
+    if command.wait_until(lambda: len(read.last_events(run, 1_000_000)) > before):
+        return command.process.pid
+    return None
 
 
 def _worker(command: Command) -> int | None:
