@@ -2,8 +2,10 @@
 
 A study is migrated when it is VERIFIED, excluded when EXCLUDED, failed when QUARANTINED, else
 pending. An instance is migrated when its latest verification proves it, whatever became of its
-study; otherwise it shares the study's book. A series is migrated when all its instances are. Bytes
-are the sizes of what was received; the size of what never arrived is not known and not guessed.
+study; otherwise it shares the study's book. What the source has rejected or hidden and policy leaves
+behind is excluded, whatever became of its study, unless it was moved before; `rejected` counts it
+alone. A series is migrated when all its instances are that do not stay behind. Bytes are the sizes of
+what was received; the size of what never arrived is not known and not guessed.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from migrate.model import Outcome
 
 BOOKS = ("migrated", "excluded", "failed", "pending")
 LEVELS = ("STUDY", "SERIES", "IMAGE", "BYTES")
+REJECTED = "rejected"
 BOOK_OF_STATE = {"VERIFIED": "migrated", "EXCLUDED": "excluded", "QUARANTINED": "failed"}
 YEAR_DIGITS = 4  # PS3.5 6.2, DA
 PROOFS = frozenset({"content"})
@@ -45,6 +48,7 @@ class BalanceLine:
     excluded: int
     failed: int
     pending: int
+    rejected: int = 0
 
 
 @dataclass(slots=True)
@@ -81,7 +85,7 @@ class Books:
                         heading=heading,
                         level=level,
                         source=self._source[heading][level],
-                        **{book: booked[book] for book in BOOKS},
+                        **{book: booked[book] for book in (*BOOKS, REJECTED)},
                     )
                 )
 
@@ -91,6 +95,13 @@ class Books:
         for line in self.lines():
             found[line.level].update({name: getattr(line, name) for name in ("source", *BOOKS)})
         return {level: {name: counts[name] for name in ("source", *BOOKS)} for level, counts in found.items()}
+
+    def rejected(self) -> dict[str, int]:
+        """Level -> how much of what is excluded the source has rejected or hidden."""
+        found: Counter[str] = Counter()
+        for line in self.lines():
+            found[line.level] += line.rejected
+        return {level: found[level] for level in LEVELS}
 
 
 def _sort_key(heading: Heading) -> tuple[int, str, str]:
@@ -123,23 +134,49 @@ def booked_counts(side: StudySide, book: str, proofs: frozenset[str]) -> Iterato
     """
     rest = "pending" if book == "migrated" else book
     source = source_counts(side)
-    proven, unproven = [], set()
-    for instance in side.instances:
-        if is_proven(instance, proofs):
-            proven.append(instance)
-        else:
-            unproven.add(instance.series_instance_uid)
+    sorted_out = _sorted_out(side, proofs)
+    proven, left = sorted_out["proven"], sorted_out["left"]
+    unproven, of_proven, of_left = (
+        {instance.series_instance_uid for instance in sorted_out[name]} for name in ("unproven", "proven", "left")
+    )
     # A series without instances is whole when its study is: there is nothing left to prove.
-    held = side.series if book == "migrated" else {instance.series_instance_uid for instance in proven}
-    whole = (side.series & held) - unproven
-    yield "STUDY", book, 1
-    for level, migrated in (
-        ("SERIES", len(whole)),
-        ("IMAGE", len(proven)),
-        ("BYTES", sum(instance.size_bytes or 0 for instance in proven)),
+    held = side.series if book == "migrated" else of_proven
+    behind = (side.series & of_left) - of_proven - unproven
+    whole = (side.series & held) - unproven - behind
+    nothing_else = bool(left) and not proven and not sorted_out["unproven"]
+    study = "excluded" if book == "migrated" and nothing_else else book
+    all_rejected = book == "excluded" and side.deleted
+    yield "STUDY", study, 1
+    yield "STUDY", REJECTED, int(all_rejected or (study == "excluded" and nothing_else))
+    for level, migrated, excluded in (
+        ("SERIES", len(whole), len(behind)),
+        ("IMAGE", len(proven), len(left)),
+        ("BYTES", _size(proven), _size(left)),
     ):
         yield level, "migrated", migrated
-        yield level, rest, source[level] - migrated
+        yield level, "excluded", excluded
+        yield level, rest, source[level] - migrated - excluded
+        yield level, REJECTED, source[level] - migrated if all_rejected else excluded
+
+
+def _sorted_out(side: StudySide, proofs: frozenset[str]) -> dict[str, list[InstanceSide]]:
+    """The instances of a study: proven, left behind because the source has rejected them, and the rest."""
+    found: dict[str, list[InstanceSide]] = {"proven": [], "left": [], "unproven": []}
+    for instance in side.instances:
+        if is_proven(instance, proofs):
+            found["proven"].append(instance)
+        else:
+            found["left" if instance.rejected else "unproven"].append(instance)
+    return found
+
+
+def _size(instances: list[InstanceSide]) -> int:
+    return sum(instance.size_bytes or 0 for instance in instances)
+
+
+def stays_behind(instance: InstanceSide, proofs: frozenset[str]) -> bool:
+    """The source has rejected or hidden it, policy leaves it there, and it was not moved before."""
+    return bool(instance.rejected) and not is_proven(instance, proofs)
 
 
 def is_proven(instance: InstanceSide, proofs: frozenset[str]) -> bool:

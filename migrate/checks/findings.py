@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from migrate.checks.balance import PROOFS, is_proven
+from migrate.checks.balance import PROOFS, is_proven, stays_behind
 from migrate.checks.march import Step, compare, march
 from migrate.manifest.sides import InstanceSide, StudySide
 from migrate.model import ExceptionClass, Level, Outcome
@@ -50,8 +50,9 @@ class Seen:
 
     @property
     def instances(self) -> tuple[InstanceSide, ...]:
-        """What the source holds of it."""
-        return self.side.instances if self.side else ()
+        """What the source holds of it, without what it has rejected and policy leaves behind."""
+        found = self.side.instances if self.side else ()
+        return tuple(instance for instance in found if not stays_behind(instance, self.proofs))
 
     @property
     def is_open(self) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from migrate.checks.balance import BOOKS, PROOFS, BalanceLine, Books
+from migrate.checks.balance import BOOKS, PROOFS, REJECTED, BalanceLine, Books
 from migrate.checks.findings import CHECKS, Compared, Finding, Seen, seen_of
 from migrate.checks.march import Tally, march
 from migrate.journal import read as journal
@@ -60,6 +60,7 @@ class Reconciliation:
     instances: dict[str, int] = field(default_factory=dict)
     size_bytes: dict[str, int] = field(default_factory=dict)
     findings: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
     unexplained: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -69,6 +70,7 @@ class Reconciliation:
             "studies": self.studies,
             "instances": self.instances,
             "findings": self.findings,
+            "rejected": self.rejected,
         }
 
 
@@ -159,7 +161,7 @@ class _Walk:
 
     def result(self) -> Reconciliation:
         """The totals; unbalanced when the journal knows a study that no crawl listed."""
-        totals = self.books.totals()
+        totals, rejected = self.books.totals(), self.books.rejected()
         return Reconciliation(
             balanced=not self.unknown_studies,
             studies=totals["STUDY"],
@@ -168,6 +170,7 @@ class _Walk:
             size_bytes=totals["BYTES"],
             findings={outcome.value: self.tally.outcomes[outcome] for outcome in Outcome},
             unexplained=self.unexplained,
+            rejected={"studies": rejected["STUDY"], "instances": rejected["IMAGE"]},
         )
 
 
@@ -185,5 +188,5 @@ def _finding_batches(findings: Iterator[Finding]) -> Iterator[dict[str, list[Any
 
 def _balance_columns(lines: list[BalanceLine]) -> dict[str, list[Any]]:
     heads = {name: [getattr(line.heading, name) for line in lines] for name in ("year", "modality", "facility")}
-    counts = {name: [getattr(line, name) for line in lines] for name in ("level", "source", *BOOKS)}
+    counts = {name: [getattr(line, name) for line in lines] for name in ("level", "source", *BOOKS, REJECTED)}
     return {**heads, **counts}

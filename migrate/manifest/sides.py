@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -35,6 +35,7 @@ WANTED: Mapping[str, tuple[str, ...]] = {
     "series": (SERIES, "modality", "crawl_id"),
     "instances": (SOP, SERIES),
     "evidence": (SOP, SERIES, "size_bytes", "attempt", "received_at"),
+    "rejections": (SOP, "code", "policy"),
     "verification": (SOP, "method", "outcome", "differs", "attempt", "verified_at"),
 }
 
@@ -42,7 +43,8 @@ WANTED: Mapping[str, tuple[str, ...]] = {
 class InstanceSide(NamedTuple):
     """One instance that the crawl listed or that arrived; its latest verification, if any.
 
-    `differs` holds tag paths, a blank between. `size_bytes` is None when it never arrived.
+    `differs` holds tag paths, a blank between. `size_bytes` is None when it never arrived. `rejected`
+    is the code under which the source has rejected or hidden it, where policy leaves it behind.
     """
 
     sop_instance_uid: str
@@ -53,11 +55,15 @@ class InstanceSide(NamedTuple):
     method: str | None
     outcome: str | None
     differs: str | None
+    rejected: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudySide:
-    """One study of the source. Stated counts are the peer's; None = it did not say or was not asked."""
+    """One study of the source. Stated counts are the peer's; None = it did not say or was not asked.
+
+    `deleted`: a list says that the source has deleted or hidden the whole study.
+    """
 
     study_instance_uid: str
     in_crawl: bool
@@ -69,6 +75,7 @@ class StudySide:
     instances_listed: bool
     series: frozenset[str]
     instances: tuple[InstanceSide, ...]
+    deleted: bool = False
 
 
 def study_sides(run_folder: Path, rows_per_range: int = ROWS_PER_RANGE) -> Iterator[StudySide]:
@@ -92,8 +99,11 @@ def sides_of(rows: Slice) -> Iterator[StudySide]:
     series = first_of(rows["series"], [KEY, SERIES], latest)
     of_study = _grouped(series, (SERIES, "modality"))
     instances = _grouped(_instances(rows), InstanceSide._fields)
+    whole = rows["rejections"].filter(pc.is_null(rows["rejections"][SOP]))
+    deleted = set(whole[KEY].to_pylist())
     for uid in sorted({*studies, *of_study, *instances}):
-        yield _side(uid, studies.get(uid), of_study.get(uid, []), instances.get(uid, []))
+        side = _side(uid, studies.get(uid), of_study.get(uid, []), instances.get(uid, []))
+        yield replace(side, deleted=True) if uid in deleted else side
 
 
 def _grouped(rows: pa.Table, columns: tuple[str, ...]) -> dict[str, list[tuple[Any, ...]]]:
@@ -114,7 +124,15 @@ def _instances(rows: Slice) -> pa.Table:
     both = both.set_column(both.column_names.index(SERIES), SERIES, pc.coalesce(both[SERIES], both["series_received"]))
     for name in ("listed", "received"):
         both = both.set_column(both.column_names.index(name), name, pc.fill_null(both[name], fill_value=False))
-    return both.join(verified, keys, join_type="left outer").sort_by([(key, "ascending") for key in keys])
+    both = both.join(verified, keys, join_type="left outer")
+    both = both.join(_left_behind(rows["rejections"]), keys, join_type="left outer")
+    return both.sort_by([(key, "ascending") for key in keys])
+
+
+def _left_behind(rejections: pa.Table) -> pa.Table:
+    """Study, SOP Instance UID and code of what policy leaves behind."""
+    out = rejections.filter(pc.and_(pc.equal(rejections["policy"], "exclude"), pc.is_valid(rejections[SOP])))
+    return first_of(out.select([KEY, SOP, "code"]), [KEY, SOP]).rename_columns({"code": "rejected"})
 
 
 def _marked(rows: pa.Table, name: str) -> pa.Table:

@@ -155,7 +155,7 @@ def test_a_damaged_table_is_named(run: tuple[Path, list[Study]]) -> None:
 def test_the_json_has_the_fields_of_the_contract(run: tuple[Path, list[Study]]) -> None:
     found = reconcile(run[0], SOURCE).to_json()
     books = ["source", "migrated", "excluded", "failed", "pending"]
-    assert list(found) == ["balanced", "studies", "instances", "findings"]
+    assert list(found) == ["balanced", "studies", "instances", "findings", "rejected"]
     assert list(found["studies"]) == books
     assert list(found["instances"]) == books
     assert list(found["findings"]) == ["match", "missing", "extra", "differs", "unverifiable"]
