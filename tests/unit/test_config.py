@@ -150,7 +150,7 @@ def test_the_shipped_example_shows_every_key() -> None:
 
 
 #: Keys for tests and rare peers; the example would only confuse with them.
-INTERNAL = {"source": {"quiet_s", "idle_timeout_s"}, "crawl": {"to"}, "normalize": {"values"}}
+INTERNAL: dict[str, set[str]] = {"source": {"quiet_s", "idle_timeout_s"}, "crawl": {"to"}, "normalize": {"values"}}
 
 
 def test_the_nearest_run_folder_upwards_is_found(tmp_path: Path) -> None:
