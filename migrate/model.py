@@ -169,13 +169,13 @@ class Proven:
 class Rejection:
     """One instance that the source has rejected (a rejection note of IHE IOCM names it) or hidden.
 
-    `code` is the note's title (113001, 113037, 113038, 113039) or `deleted`; `policy` says what is done:
+    Without `sop_instance_uid` it is the whole study. `code` is the note's title (113001, 113037, 113038, 113039) or `deleted`; `policy` says what is done:
     `exclude` or `migrate`.
     """
 
     study_instance_uid: str
-    series_instance_uid: str
-    sop_instance_uid: str
+    series_instance_uid: str | None
+    sop_instance_uid: str | None
     code: str
     policy: str
     note_sop_instance_uid: str | None = None

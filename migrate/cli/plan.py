@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,9 @@ MOST_NUMBERS = 20
 @app.command()
 def plan(
     ctx: typer.Context,
+    deleted: Annotated[
+        Path | None, typer.Option(help="What the source calls deleted or hidden: .csv, .xlsx or .parquet.")
+    ] = None,
     explain: Annotated[str, typer.Option(metavar="STUDY_UID", help="Why is this study where it is?")] = "",
     simulate: Annotated[bool, typer.Option("--simulate", help="Play what is left: when will it end?")] = False,
     source_associations: Associations = None,
@@ -37,10 +41,26 @@ def plan(
         limits = {"source_associations": source_associations, "destination_associations": destination_associations}
         _simulate(session, WhatIf(**limits, hours=calendar))
     else:
-        _plan(session)
+        joined = _join(session, deleted) if deleted else None
+        _plan(session, joined)
 
 
-def _plan(session: Session) -> None:
+def _join(session: Session, deleted: Path) -> dict[str, Any]:
+    """The list of deleted objects takes the place of the one before."""
+    from dataclasses import asdict
+
+    from migrate.engine.deleted import join_deleted
+
+    found = join_deleted(session.folder(), session.config(), deleted)
+    behind = f"{found.studies:,} studies and {found.instances:,} instances stay behind"
+    session.tell(f"{deleted.name}: {found.lines:,} lines, {behind}")
+    session.tell(f"  lines that name nothing that was crawled: {found.unmatched:,}")
+    for line, why in found.invalid[:MOST_NUMBERS]:
+        session.tell(f"  line {line}: {why}")
+    return {**asdict(found), "invalid": [{"line": line, "why": why} for line, why in found.invalid]}
+
+
+def _plan(session: Session, joined: dict[str, Any] | None) -> None:
     from migrate.engine.planning import make_plan
     from migrate.journal.read import states
     from migrate.journal.store import Journal
@@ -53,12 +73,15 @@ def _plan(session: Session) -> None:
     unmatched = found.booked.unmatched if found.booked else ()
     booked = {"lines": found.booked.lines, "unmatched_lines": list(unmatched)} if found.booked else None
     counts = {"planned": found.planned, "excluded": found.excluded, "reordered": found.reordered}
-    session.result({**counts, "waves": waves, "booked": booked, "states": after})
+    counts["noted"] = found.noted
+    session.result({**counts, "waves": waves, "booked": booked, "deleted": joined, "states": after})
     session.tell(
         f"planned {found.planned:,} studies, excluded {found.excluded:,}, moved {found.reordered:,} in the order"
     )
     for wave in waves if config.plan.waves or any(wave["studies"] for wave in waves) else ():
         session.tell(f"  {wave['wave']}: {_size(wave)}")
+    if found.noted:
+        session.tell(f"  noted {found.noted:,} things that the crawl found wrong; see: migrate exceptions list --all")
     if unmatched:
         numbers = ", ".join(map(str, unmatched[:MOST_NUMBERS]))
         session.tell(f"  lines of {config.plan.booked} that match nobody: {len(unmatched):,} ({numbers})")

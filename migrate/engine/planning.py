@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from migrate.config import Config
+from migrate.engine.deleted import deleted_studies, note_deleted
+from migrate.engine.following import follow_deltas, note_crawl_defects
 from migrate.journal.events import Event, Found, Planned
 from migrate.journal.plans import standing_plans
 from migrate.journal.states import State
@@ -65,6 +67,7 @@ class Outline:
     planned: int = 0
     excluded: int = 0
     reordered: int = 0
+    noted: int = 0
     waves: list[Wave] = field(default_factory=list)
     booked: Booked | None = None
 
@@ -72,13 +75,17 @@ class Outline:
 def make_plan(journal: Journal, run_folder: Path, config: Config) -> Outline:
     """Plan every study that is not yet moved; one that is planned already moves to its new place.
 
+    First the journal hears what delta crawls saw, and the register what the crawl found wrong.
+
     Raises:
         ConfigError: `[plan]` cannot be read.
     """
-    exclude = predicates(config.plan.exclude)
+    exclude = [*deleted_studies(run_folder), *predicates(config.plan.exclude)]
     booked = booked_of(run_folder, config)
     order = ranking(config.plan.order, config.plan.waves, booked)
-    found = Outline(waves=[Wave(text) for text in order.named], booked=booked)
+    follow_deltas(journal, run_folder, config)
+    noted = note_crawl_defects(journal, run_folder)
+    found = Outline(noted=noted, waves=[Wave(text) for text in order.named], booked=booked)
     sizes = learnt_sizes(run_folder)
     # One moment for the whole plan: it stands in Original Attributes, so a repeat gives the same bytes.
     at = now()
@@ -90,7 +97,9 @@ def make_plan(journal: Journal, run_folder: Path, config: Config) -> Outline:
             for row, event in zip(waiting, events, strict=True):
                 if isinstance(event, Planned):
                     found.waves[order.wave_of(row)].add(*sizes.expected(row))
-            journal.append(_news(journal, events, states, found))
+            news = _news(journal, events, states, found)
+            journal.append(news)
+            note_deleted(journal, news)
     return found
 
 

@@ -57,5 +57,6 @@ def rejected_codes(run_folder: Path, studies: Iterable[str]) -> dict[str, dict[s
     names = ["study_instance_uid", "sop_instance_uid", "code"]
     columns = rows_of_studies(run_folder, "rejections", studies, names)
     for study, sop, code in zip(*(columns[name] for name in names), strict=True):
-        found.setdefault(study, {}).setdefault(sop, set()).add(code)
+        if sop:
+            found.setdefault(study, {}).setdefault(sop, set()).add(code)
     return found

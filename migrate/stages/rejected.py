@@ -39,7 +39,7 @@ def rejections(site: Site, study: StagedStudy) -> Iterator[Rejection]:
     A note that names instances of another study rejects them there. An instance that several notes
     name is named once, and stays behind if one of them says so.
     """
-    found: dict[tuple[str, str], Rejection] = {}
+    found: dict[tuple[str, str | None], Rejection] = {}
     for note in (e for e in study.evidence if e.sop_class_uid == KEY_OBJECT_SELECTION_DOCUMENT):
         for one in _of_note(site, study, note):
             key = one.study_instance_uid, one.sop_instance_uid
@@ -70,7 +70,7 @@ def _of_note(site: Site, study: StagedStudy, note: Evidence) -> Iterable[Rejecti
         )
         for ref in referenced(header)
     ]
-    behind = policy == EXCLUDE and all(one.policy == EXCLUDE for one in found)
+    behind = bool(found) and all(one.policy == EXCLUDE for one in found)
     return [*found, _left_behind(note, code)] if behind else found
 
 
@@ -85,7 +85,7 @@ def _left_behind(note: Evidence, code: str) -> Rejection:
     )
 
 
-def _hidden(study: StagedStudy, named: set[str]) -> Iterator[Rejection]:
+def _hidden(study: StagedStudy, named: set[str | None]) -> Iterator[Rejection]:
     """What came although it is known to be hidden: some sources send a whole study whatever was asked for."""
     for one in study.evidence:
         if one.sop_instance_uid in study.hidden and one.sop_instance_uid not in named:
