@@ -104,6 +104,7 @@ def root(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
     verbose: Annotated[int, typer.Option("-v", count=True, help="Say more, on stderr.")] = 0,
     quiet: Annotated[bool, typer.Option("-q", help="No progress bars.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log lines on stderr as JSON, one a line.")] = False,
 ) -> None:
     """Move a hospital's imaging archive and prove it."""
     ctx.obj = Session(run=run, as_json=as_json, verbosity=-1 if quiet else verbose)
@@ -112,6 +113,11 @@ def root(
         stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("migrate").setLevel(logging.ERROR if quiet else level)
+    if log_json:
+        from migrate.cli.logs import JsonLines
+
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
     os.umask(0o077)
 
 

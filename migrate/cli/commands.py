@@ -6,8 +6,10 @@ from migrate.cli import (  # noqa: F401  importing a module registers its comman
     assess,  # isort: skip
     audit,  # isort: skip
     crawl,  # isort: skip
+    dashboard,  # isort: skip
     demo,  # isort: skip
     exceptions,  # isort: skip
+    identities,  # isort: skip
     init,  # isort: skip
     journal,  # isort: skip
     plan,  # isort: skip

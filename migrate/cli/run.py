@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,8 @@ import typer
 
 from migrate.cli.app import Session, app
 from migrate.cli.bars import Bars
+from migrate.cli.logs import RunLog
+from migrate.cli.notify import Alarm, Notifier
 from migrate.errors import MigrateError, UsageError
 
 QUARANTINED = 3
@@ -27,6 +30,8 @@ class Watch:
     """Counts events for the bars and for the result."""
 
     bars: Bars
+    log: Callable[[Any], None] = lambda _: None
+    saw: Callable[[str], None] = lambda _: None
     done: dict[str, int] = field(default_factory=dict)
     size_bytes: int = 0
     instances: int = 0
@@ -36,6 +41,8 @@ class Watch:
         """One event of the engine."""
         kind = type(progress.event).__name__
         self.done[kind] = self.done.get(kind, 0) + 1
+        self.log(progress)
+        self.saw(kind)
         if kind == "Retrieved":
             self.instances += len(progress.event.evidence)
             self.size_bytes += sum(e.size_bytes for e in progress.event.evidence)
@@ -49,16 +56,20 @@ class Watch:
         return f"{text}, {held} in quarantine" if (held := self.done.get("Quarantined", 0)) else text
 
 
-def execute(
-    session: Session,
-    stages: tuple[str, ...],
-    only: str,
-    limit: int | None,
-    scheduler: str | None,
-    *,
-    take_over: bool = False,
-    by: str = "",
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a run is asked for beside its stages; `metrics_port` and `notify` are for those who watch."""
+
+    only: str = ""
+    limit: int | None = None
+    scheduler: str | None = None
+    take_over: bool = False
+    by: str = ""
+    metrics_port: int | None = None
+    notify: str = ""
+
+
+def execute(session: Session, stages: tuple[str, ...], wanted: Wanted) -> None:
     """Run stages over whatever is ready, show progress, tell the result; exit 3 with quarantined studies."""
     from migrate.cli.interrupts import stop_on_signals
     from migrate.engine.run import Request, run
@@ -69,23 +80,24 @@ def execute(
         run_folder=folder,
         config=config,
         stages=stages,
-        only=frozenset(uid.strip() for uid in only.split(",") if uid.strip()),
-        limit=limit,
-        scheduler=scheduler,
-        take_over=take_over,
-        by=by,
+        only=frozenset(uid.strip() for uid in wanted.only.split(",") if uid.strip()),
+        limit=wanted.limit,
+        scheduler=wanted.scheduler,
+        take_over=wanted.take_over,
+        by=wanted.by,
     )
     before = states(folder)
     _resuming(session, before)
     stopped: MigrateError | None = None
-    with Bars(quiet=session.quiet) as bars, stop_on_signals() as stopping:
-        watch = Watch(bars)
-        _bars(bars, before, len(request.only) or limit)
+    with Bars(quiet=session.quiet) as bars, stop_on_signals() as stopping, watched(session, wanted) as (log, notifier):
+        watch = Watch(bars, log.event, notifier.saw)
+        _bars(bars, before, len(request.only) or wanted.limit)
         try:
             run(request, watch, stopping)
         except MigrateError as error:
             stopped = error
-    after = states(folder)
+        after = states(folder)
+        notifier.finish({"exit_code": _exit_code(stopped, after), "states": after})
     session.result({"states": after, "instances": watch.instances, "bytes": watch.size_bytes, "events": watch.done})
     session.tell("studies: " + (", ".join(f"{n:,} {state}" for state, n in sorted(after.items())) or "none planned"))
     if stopped:
@@ -93,6 +105,30 @@ def execute(
     if after.get("QUARANTINED"):
         session.tell("look at them with: migrate exceptions list")
         raise typer.Exit(QUARANTINED)
+
+
+@contextmanager
+def watched(session: Session, wanted: Wanted) -> Iterator[tuple[RunLog, Notifier]]:
+    """The run's log file, its metrics if a port was given, and the operator's command if there is one."""
+    from migrate.engine.hours import Hours
+
+    config = session.config()
+    hours = Hours(config.limits.hours, config.run.timezone)
+    with ExitStack() as stack:
+        log = stack.enter_context(RunLog(session.folder()))
+        notifier = Notifier(wanted.notify, config.run.name, Alarm(is_open=hours.open_now))
+        if wanted.metrics_port is not None:
+            from migrate.cli.metrics import served
+
+            pages = stack.enter_context(served(session.folder(), config, wanted.metrics_port))
+            session.tell(f"metrics: http://{pages.host}:{pages.port}/metrics")
+        yield log, stack.enter_context(notifier)
+
+
+def _exit_code(stopped: MigrateError | None, after: dict[str, int]) -> int:
+    if stopped:
+        return stopped.exit_code
+    return QUARANTINED if after.get("QUARANTINED") else 0
 
 
 def _resuming(session: Session, before: dict[str, int]) -> None:
@@ -122,17 +158,32 @@ def run_command(
         bool, typer.Option("--take-over", help="From an engine that hangs; what it still writes is refused.")
     ] = False,
     by: By = "",
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Prometheus metrics on this port of loopback; 0 = any.", min=0, max=65535)
+    ] = None,
+    notify: Annotated[
+        str, typer.Option(metavar="COMMAND", help="Started at the end, when many fail, and when nothing moves.")
+    ] = "",
 ) -> None:
     """Retrieve, checksum, normalize, upload, verify: one pipeline over the planned studies."""
     from migrate.stages import STAGES
 
-    execute(ctx.obj, tuple(STAGES), only, limit, scheduler, take_over=take_over, by=by)
+    wanted = Wanted(
+        only=only,
+        limit=limit,
+        scheduler=scheduler,
+        take_over=take_over,
+        by=by,
+        metrics_port=metrics_port,
+        notify=notify,
+    )
+    execute(ctx.obj, tuple(STAGES), wanted)
 
 
 def _stage(name: str, text: str) -> Callable[..., None]:
     @app.command(name=name, help=text)
     def command(ctx: typer.Context, only: Only = "", limit: Limit = None, scheduler: Scheduler = None) -> None:
-        execute(ctx.obj, (name,), only, limit, scheduler)
+        execute(ctx.obj, (name,), Wanted(only=only, limit=limit, scheduler=scheduler))
 
     return command
 
@@ -172,7 +223,7 @@ def normalize(
 
         show(ctx.obj)
         return
-    execute(ctx.obj, ("normalize",), only, limit, scheduler)
+    execute(ctx.obj, ("normalize",), Wanted(only=only, limit=limit, scheduler=scheduler))
 
 
 upload = _stage("upload", "Send normalized studies to the destination.")
@@ -191,7 +242,7 @@ def verify(
 ) -> None:
     """Read back what was sent and compare its content."""
     if not again and not sample:
-        execute(ctx.obj, ("verify",), only, limit, scheduler)
+        execute(ctx.obj, ("verify",), Wanted(only=only, limit=limit, scheduler=scheduler))
         return
     from migrate.cli.again import verify_chosen
 

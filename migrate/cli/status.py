@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from migrate.cli.app import Session, app
+from migrate.cli.standing import lines, watcher
 
-ORDER = (
-    *("FOUND", "PLANNED", "RETRIEVED", "CHECKSUMMED", "NORMALIZED", "UPLOADED"),
-    *("VERIFIED", "QUARANTINED", "EXCLUDED", "CHANGED"),
-)
-STATIONS = (("received", "received"), ("uploaded", "uploaded"), ("verified", "verified"))
+EVERY_S = 2.0
 
 
 @app.command()
@@ -28,55 +25,18 @@ def status(
     if story:
         _story(session, story)
         return
+    look = watcher(session.folder(), session.config())
     while True:
-        found = standing(session.folder(), session.config())
+        found = look()
         session.result(found)
-        if watch:
+        if watch and sys.stdout.isatty() and not session.as_json:
             typer.echo("\x1b[2J\x1b[H", nl=False)
-        for line in _lines(found):
+        for line in lines(found):
             session.tell(line)
         if not watch:
             return
-        time.sleep(2)
-
-
-def standing(folder: Path, config: Any) -> dict[str, Any]:
-    """The object of `status --json` (DESIGN section 6)."""
-    from migrate.engine.rates import eta, rates
-    from migrate.journal import read
-    from migrate.manifest.totals import totals
-
-    tables = totals(folder)
-    flight = read.in_flight_instances(folder)
-    instances = {"source": tables["source"]}
-    sizes: dict[str, int | None] = {"source": None}
-    for name, key in STATIONS:
-        instances[name] = tables[key] + flight[key]
-        sizes[name] = tables[f"{key}_bytes"] + flight[f"{key}_bytes"]
-    return {
-        "run": config.run.name,
-        "source": config.run.source,
-        "states": read.states(folder),
-        "instances": instances,
-        "bytes": sizes,
-        "exceptions": read.classes(folder),
-        "rates": rates(folder),
-        "eta": eta(folder),
-    }
-
-
-def _lines(found: dict[str, Any]) -> list[str]:
-    states = ", ".join(f"{found['states'][s]:,} {s}" for s in ORDER if found["states"].get(s)) or "none found yet"
-    instances = ", ".join(f"{n:,} {name}" for name, n in found["instances"].items())
-    lines = [f"{found['run']} from {found['source']}", f"studies    {states}", f"instances  {instances}"]
-    lines += [f"exception  {count:,} {name}" for name, count in sorted(found["exceptions"].items())]
-    lines += [
-        f"rate       {stage}: {rate['instances_per_s']:.1f} instances/s, {rate['mb_per_s']:.1f} MB/s"
-        for stage, rate in found["rates"].items()
-    ]
-    if found["eta"]:
-        lines.append(f"done by    {found['eta']['p50']} (between {found['eta']['p10']} and {found['eta']['p90']})")
-    return lines
+        session.tell("")
+        time.sleep(EVERY_S)
 
 
 def _story(session: Session, study_instance_uid: str) -> None:

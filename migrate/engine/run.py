@@ -24,6 +24,7 @@ from migrate.engine.committing import Committing, committing
 from migrate.engine.flush import flush
 from migrate.engine.hours import Hours
 from migrate.engine.place import doorstep, uids_of_run
+from migrate.engine.pulse import Pulse, beat_of
 from migrate.engine.recovery import recover
 from migrate.engine.retry import Breaker, backoff_s, event_of
 from migrate.engine.throttle import Throttle
@@ -358,7 +359,10 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
         source_throttle(request) as throttle,
     ):
         note_run(journal, here(request.by), request.stages, ", ".join(request.config.normalize.packs))
-        Engine(request, journal, cluster, area, watch, stopping, throttle).run()
+        engine = Engine(request, journal, cluster, area, watch, stopping, throttle)
+        hours = Hours(request.config.limits.hours, request.config.run.timezone)
+        with Pulse(request.run_folder, lambda: beat_of(engine.busy, throttle, hours)):
+            engine.run()
 
 
 def source_throttle(request: Request) -> Throttle:

@@ -74,6 +74,11 @@ def exceptions(run_folder: Path) -> Iterator[dict[str, Any]]:
     return _rows(run_folder, sql.ALL_EXCEPTIONS)
 
 
+def newest_exceptions(run_folder: Path, limit: int) -> list[dict[str, Any]]:
+    """The newest open lines of the register: at, exception_class, level, uid, detail."""
+    return list(_rows(run_folder, sql.NEWEST_EXCEPTIONS, limit))
+
+
 def story(run_folder: Path, study_instance_uid: str) -> list[dict[str, Any]]:
     """What happened to one study, oldest first: at, kind, payload."""
     found = _rows(run_folder, sql.STORY, study_instance_uid)

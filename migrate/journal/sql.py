@@ -143,6 +143,8 @@ FIX = """UPDATE exceptions SET disposition = 'fixed', reason = ?, by = ?, at = ?
   WHERE study_instance_uid = ? AND disposition IN ('open', 'retry')"""
 ASSIGN = """UPDATE exceptions SET owner = nullif(?, ''), due = nullif(?, '')
   WHERE study_instance_uid = ? AND uid = ? AND exception_class = ?"""
+NEWEST_EXCEPTIONS = """SELECT first_seen_at AS at, exception_class, level, uid, detail FROM exceptions
+  WHERE disposition = 'open' ORDER BY first_seen_at DESC, uid LIMIT ?"""
 ALL_EXCEPTIONS = """SELECT study_instance_uid, level, uid, exception_class, detail, first_seen_at, owner, due,
   disposition, reason, by, at FROM exceptions ORDER BY first_seen_at, study_instance_uid, uid"""
 

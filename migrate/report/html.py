@@ -38,8 +38,7 @@ class Dress:
 
 def render(sections: Sequence[Section], facts: Facts, words: Words, dress: Dress) -> str:
     """The whole page."""
-    environment = _environment()
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         facts=facts,
         sections=sections,
         words=words,
@@ -94,6 +93,11 @@ def viewer_checked(url: str | None) -> str | None:
         hint = f"for example https://viewer.example/study/{PLACE}"
         raise UsageError("this is no address of a study viewer", hint, viewer_url=url)
     return url
+
+
+def template(name: str) -> jinja2.Template:
+    """One of our templates, autoescaped."""
+    return _environment().get_template(name)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Every sentence of the reports, in English and in French. No other module holds prose.
+"""Every sentence of the reports, in English and in French. Only `phrases` holds more of it.
 
 The key says where a text is used; `{name}` is filled in. Exception classes, states, rule names,
 DICOM keywords and UIDs are words of the contract and are not translated.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from migrate.errors import UsageError
+from migrate.report.phrases import PHRASES
 
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
@@ -61,11 +62,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.state": ("State", "État"),
     "word.detail": ("Detail", "Détail"),
     "word.age": ("Age (days)", "Âge (jours)"),
-    "word.owner": ("Owner", "Responsable"),
-    "word.due": ("Due", "Échéance"),
-    "word.operator": ("Operator", "Opérateur"),
-    "word.account": ("Account", "Compte"),
-    "word.stages": ("Stages", "Étapes"),
     "word.since": ("Since", "Depuis"),
     "word.name": ("Name", "Nom"),
     "word.uid": ("UID", "UID"),
@@ -175,9 +171,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "figure.IMAGE.migrated": ("Instances migrated", "Instances migrées"),
     "figure.BYTES.migrated": ("Bytes migrated", "Octets migrés"),
     "figure.exceptions.open": ("Open exceptions", "Exceptions ouvertes"),
-    "figure.exceptions.undecided": ("Undecided", "Sans décision"),
-    "figure.exceptions.unowned": ("Without an owner", "Sans responsable"),
-    "figure.exceptions.overdue": ("Overdue", "En retard"),
     "figure.crawl.instances": ("Instances listed", "Instances répertoriées"),
     "figure.crawl.series": ("Series listed", "Séries répertoriées"),
     "figure.crawl.closed": ("Crawl closed", "Inventaire clos"),
@@ -220,8 +213,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "table.changes": ("Change ledger", "Registre des modifications"),
     "table.finding_counts": ("Findings", "Constats"),
     "table.findings": ("Each difference", "Chaque différence"),
-    "table.runs": ("Runs: who, when, with what", "Exécutions\u00a0: qui, quand, avec quoi"),
-    "empty.runs": ("Nobody has run anything yet.", "Personne n\u2019a encore rien exécuté."),
     "table.config": ("Configuration", "Configuration"),
     "table.versions": ("Versions", "Versions"),
     "table.digests": ("Manifests", "Manifestes"),
@@ -366,11 +357,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Draft: this certificate cannot be signed while the verdict above is not \u201ccomplete\u201d.",
         ("Ébauche\u00a0: ce certificat ne peut être signé tant que le verdict n\u2019est pas «\u00a0complet\u00a0»."),
     ),
-    "certificate.operators": ("The migration was run by: {names}.", "La migration a été exécutée par\u00a0: {names}."),
-    "certificate.four_eyes": (
-        "Whoever signs, or accepted an exception, is another person than whoever ran the migration.",
-        "Quiconque signe, ou a accepté une exception, est une autre personne que celle qui a exécuté la migration.",
-    ),
     "certificate.lead": ("", ""),
     "sign.migration": ("Migration lead", "Responsable de la migration"),
     "sign.imaging": ("Medical imaging", "Imagerie médicale"),
@@ -378,6 +364,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sign.name": ("Name", "Nom"),
     "sign.signature": ("Signature", "Signature"),
     "sign.date": ("Date", "Date"),
+    **PHRASES,
 }
 
 

@@ -54,6 +54,10 @@ class Command:
         """What it has said so far."""
         return self._path("err").read_text(errors="replace")
 
+    def stdout(self) -> str:
+        """What it has said on stdout so far."""
+        return self._path("out").read_text(errors="replace")
+
     def workers(self) -> list[psutil.Process]:
         """Its Dask workers."""
         try:

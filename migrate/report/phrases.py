@@ -1,0 +1,43 @@
+"""More of the catalogue of `texts`: the page that watches a run, the forecast, repeated and overlapping studies."""
+
+from __future__ import annotations
+
+PHRASES: dict[str, tuple[str, str]] = {
+    "word.owner": ("Owner", "Responsable"),
+    "word.due": ("Due", "Échéance"),
+    "word.operator": ("Operator", "Opérateur"),
+    "word.account": ("Account", "Compte"),
+    "word.stages": ("Stages", "Étapes"),
+    "figure.exceptions.undecided": ("Undecided", "Sans décision"),
+    "figure.exceptions.unowned": ("Without an owner", "Sans responsable"),
+    "figure.exceptions.overdue": ("Overdue", "En retard"),
+    "table.runs": ("Runs: who, when, with what", "Exécutions\u00a0: qui, quand, avec quoi"),
+    "empty.runs": ("Nobody has run anything yet.", "Personne n\u2019a encore rien exécuté."),
+    "certificate.operators": ("The migration was run by: {names}.", "La migration a été exécutée par\u00a0: {names}."),
+    "certificate.four_eyes": (
+        "Whoever signs, or accepted an exception, is another person than whoever ran the migration.",
+        "Quiconque signe, ou a accepté une exception, est une autre personne que celle qui a exécuté la migration.",
+    ),
+    "watch.title": ("Migration {name}", "Migration {name}"),
+    "watch.moved": ("Studies that have ended", "Études terminées"),
+    "watch.states": ("Studies", "Études"),
+    "watch.instances": ("Instances", "Instances"),
+    "watch.rates": ("Rates", "Débits"),
+    "watch.exceptions": ("In quarantine", "En quarantaine"),
+    "watch.latest": ("Latest exceptions", "Dernières exceptions"),
+    "watch.engine": ("Engine", "Moteur"),
+    "watch.running": ("running", "en marche"),
+    "watch.stopped": ("not running", "arrêté"),
+    "watch.hours": ("Hours", "Horaires"),
+    "watch.open": ("open", "ouvert"),
+    "watch.closed": ("closed until {at}", "fermé jusqu\u2019à {at}"),
+    "watch.disk": ("Free on the staging disk", "Libre sur le disque de transit"),
+    "watch.latency": ("Latency of the source", "Latence de la source"),
+    "watch.retrieves": ("Retrieves allowed at once", "Récupérations simultanées permises"),
+    "watch.eta": ("Done by", "Fin prévue"),
+    "watch.between": ("between {low} and {high}", "entre {low} et {high}"),
+    "watch.unknown": ("not known yet", "pas encore connue"),
+    "watch.as_of": ("As of {at}", "Situation à {at}"),
+    "watch.lost": ("No answer: this page is out of date", "Pas de réponse\u00a0: cette page n\u2019est plus à jour"),
+    "watch.none": ("none", "aucune"),
+}
