@@ -10,6 +10,7 @@ from migrate.cli import (  # noqa: F401  importing a module registers its comman
     demo,  # isort: skip
     exceptions,  # isort: skip
     identities,  # isort: skip
+    identities,  # isort: skip
     init,  # isort: skip
     journal,  # isort: skip
     plan,  # isort: skip

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 _PHN_DIGITS: Final = 10
 _PHN_WEIGHTS: Final = (2, 4, 8, 5, 10, 9, 7, 3)
 _PHN_MODULUS: Final = 11
+
+
+class IssuedId(NamedTuple):
+    """A patient's number and who issued it ("" where nobody says)."""
+
+    patient_id: str
+    issuer: str
 
 
 class PhnState(StrEnum):

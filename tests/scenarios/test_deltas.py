@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import UID
 
 from migrate.demo.archive import StoredObject
 from migrate.engine.crawling import CrawlOrder, run_crawl
@@ -67,7 +68,7 @@ def stored(one: Migration, number: int) -> list[StoredObject]:
 def add(one: Migration, number: int, instance: int, **values: str) -> None:
     """One more instance of a study, made from its first one."""
     dataset = dcmread(BytesIO(stored(one, number)[0].path.read_bytes()))
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{study(number)}.1.{instance}"
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"{study(number)}.1.{instance}")
     dataset.InstanceNumber = str(instance)
     for keyword, value in values.items():
         setattr(dataset, keyword, value)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from migrate.checks.reconcile import reconcile
 from migrate.engine.deleted import join_deleted
@@ -55,7 +55,7 @@ def rejection_note(code: str, rejected: list[str], uid: str = NOTE) -> Dataset:
         CurrentRequestedProcedureEvidenceSequence=[item(StudyInstanceUID=STUDY, ReferencedSeriesSequence=[series])],
     )
     note.file_meta = FileMetaDataset()
-    note.file_meta.MediaStorageSOPClassUID, note.file_meta.MediaStorageSOPInstanceUID = KEY_OBJECT_SELECTION, uid
+    note.file_meta.MediaStorageSOPClassUID, note.file_meta.MediaStorageSOPInstanceUID = KEY_OBJECT_SELECTION, UID(uid)
     note.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return note
 
