@@ -78,7 +78,7 @@ def axis_of(row: WindowRow) -> str:
 
 def _open_windows(windows: Callable[[], Iterable[WindowRow]]) -> tuple[str, ...]:
     """The windows that keep others open: open themselves, and not because of a piece."""
-    parents = {row.parent for row in windows() if not row.closed}
+    parents = {row.parent for row in windows() if not row.closed and row.parent != row.window_id}
     rows = (row for row in windows() if not row.closed and row.window_id not in parents)
     return tuple(f"{shown_name(row)} ({row.why or 'not asked'})" for row in islice(rows, _MOST_NAMED))
 

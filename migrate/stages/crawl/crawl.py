@@ -10,7 +10,7 @@ from typing import Any
 
 from migrate.journal import windows as journal
 from migrate.manifest.fold import AXES
-from migrate.manifest.publish import forget_work, publish
+from migrate.manifest.publish import forget_leftovers, forget_work, publish
 from migrate.manifest.read import count_rows, read_table
 from migrate.model import Level
 from migrate.stages.crawl.again import ask_for_absent, conclude, decide, refuse_without_tables
@@ -42,6 +42,7 @@ def crawl(request: CrawlRequest) -> CrawlResult:
     """
     refuse_without_tables(request)
     journal.prepare(request.db)
+    forget_leftovers(request.manifests)
     row = _crawl_row(request)
     found: dict[str, Any] = json.loads(row.result or "{}")
     if row.phase == SWEEP:

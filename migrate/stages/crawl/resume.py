@@ -48,7 +48,8 @@ def _reopen(request: CrawlRequest) -> None:
 def _all_below(request: CrawlRequest, window_id: str) -> Iterator[journal.WindowRow]:
     for piece in journal.pieces_of(request.db, window_id):
         yield piece
-        yield from _all_below(request, piece.window_id)
+        if piece.window_id != window_id:  # what is left of a window to be cut may still be all of it
+            yield from _all_below(request, piece.window_id)
 
 
 def _with_sums(request: CrawlRequest, node: Node) -> Node:
