@@ -10,9 +10,9 @@ from migrate.cli import (  # noqa: F401  importing a module registers its comman
     demo,  # isort: skip
     exceptions,  # isort: skip
     identities,  # isort: skip
-    identities,  # isort: skip
     init,  # isort: skip
     journal,  # isort: skip
+    patients,  # isort: skip
     plan,  # isort: skip
     reconcile,  # isort: skip
     report,  # isort: skip

@@ -1,4 +1,4 @@
-"""`migrate identities`: which patients are one."""
+"""`migrate identities`: which patients are one; `cli.patients` adds its own commands."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from migrate.cli.app import Session, app
 
 MOST_SHOWN = 20
 
-identities = typer.Typer(no_args_is_help=True, help="Who is who: apply patient merges.")
+identities = typer.Typer(no_args_is_help=True, help="Who is who: apply merges, look numbers up, match orders.")
 app.add_typer(identities, name="identities")
 
 
 @identities.callback()
 def group() -> None:
-    """Who is who: apply patient merges."""
+    """Who is who: apply patient merges, look numbers up, match studies with orders."""
 
 
 @identities.command()

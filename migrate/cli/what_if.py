@@ -18,13 +18,18 @@ IDENTITY = ("patient_id", "issuer_of_patient_id", "patient_birth_date", "patient
 
 def show(session: Session) -> None:
     """One line per rule: its sentence, how many studies, in which facilities."""
-    from migrate.rules.packs import load
+    from migrate.engine.place import phns_for, rules_of_run
     from migrate.rules.rule import RunFacts
     from migrate.rules.what_if import seen_in_rows, what_if
 
     folder, config = session.folder(), session.config()
-    rules = load(config.normalize.packs, config.normalize.values, folder)
-    facts = RunFacts(source=config.run.source, modifying_system="cdi-migrate", modified_at="2000-01-01T00:00:00+00:00")
+    rules = rules_of_run(config, folder)
+    facts = RunFacts(
+        source=config.run.source,
+        modifying_system="cdi-migrate",
+        modified_at="2000-01-01T00:00:00+00:00",
+        crosswalk=phns_for(rules, folder),
+    )
     found = what_if(seen_in_rows(_rows(folder)), rules, facts)
     session.result(asdict(found))
     session.tell(f"{found.studies:,} studies crawled")

@@ -11,9 +11,12 @@ from migrate.config import Config
 from migrate.destinations import open_destination
 from migrate.destinations.committing import into
 from migrate.errors import ConfigError, LocalError
+from migrate.manifest.crosswalk import known_phns
+from migrate.manifest.table_file import read_rows
 from migrate.manifest.uid_map import read_uid_map
 from migrate.profiles import load_profile_of
 from migrate.rules import packs
+from migrate.rules.ruleset import RuleSet
 from migrate.rules.run_uids import RunUids
 from migrate.sources import open_source
 from migrate.stages.site import Site
@@ -26,6 +29,7 @@ from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.tls import TlsFiles, client_context, server_context
 
 BIND_ATTEMPTS_S = 5.0
+LOOKED_UP = "phn_from_crosswalk"
 
 
 def open_site(config: Config, run_folder: str, index: int, *, receive: bool = True) -> Site:
@@ -37,6 +41,7 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
     """
     logging.getLogger("migrate").setLevel(os.environ.get("MIGRATE_LOG", "WARNING"))
     door = doorstep(config, Path(run_folder), index, receiving=receive)
+    rules = rules_of_run(config, Path(run_folder))
     receiver = _receiver(door, index, Path(run_folder)) if receive else None
     source, destination = open_source(door), open_destination(door)
 
@@ -52,10 +57,25 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         source=source,
         destination=destination,
         area=door.area,
-        rules=packs.load(config.normalize.packs, config.normalize.values, Path(run_folder)),
+        rules=rules,
         uid_map=uids_of_run(config, Path(run_folder)),
+        crosswalk=phns_for(rules, Path(run_folder)),
         close=close,
     )
+
+
+def rules_of_run(config: Config, run_folder: Path) -> RuleSet:
+    """The packs that the configuration names; their tables are CSV or Parquet.
+
+    Raises:
+        ConfigError: A pack or a table is wrong.
+    """
+    return packs.load(config.normalize.packs, config.normalize.values, run_folder, read_rows)
+
+
+def phns_for(rules: RuleSet, run_folder: Path) -> dict[tuple[str, str], str]:
+    """What was looked up about patients, where some rule asks for it."""
+    return known_phns(run_folder) if any(bound.kind == LOOKED_UP for bound in rules) else {}
 
 
 def uids_of_run(config: Config, run_folder: Path) -> RunUids:

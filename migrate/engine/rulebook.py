@@ -9,9 +9,8 @@ from migrate.config import Config
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import read_meta
 from migrate.dicom.stream import header_of_file
-from migrate.engine.place import uids_of_run
+from migrate.engine.place import phns_for, rules_of_run, uids_of_run
 from migrate.engine.work import facilities
-from migrate.rules import packs
 from migrate.rules.apply import Normalized, normalize
 from migrate.stages.staged import facts_of_run
 
@@ -26,14 +25,15 @@ class Rulebook:
     def __init__(self, run_folder: Path, config: Config) -> None:
         self._folder = run_folder
         self._run = config.run
-        self._rules = packs.load(config.normalize.packs, config.normalize.values, run_folder)
+        self._rules = rules_of_run(config, run_folder)
         self._uids = uids_of_run(config, run_folder)
+        self._phns = phns_for(self._rules, run_folder)
 
     def normalized(self, header: Header, study_instance_uid: str, modified_at: str) -> Normalized:
         """What the run would make of an object (`modified_at`: the moment that the plan fixed for its study)."""
         facility = facilities(self._folder, [study_instance_uid]).get(study_instance_uid, "")
         facts = facts_of_run(self._run, facility, modified_at)
-        return normalize(header, self._rules, replace(facts, uid_map=self._uids))
+        return normalize(header, self._rules, replace(facts, uid_map=self._uids, crosswalk=self._phns))
 
 
 def header_in(path: Path) -> Header:

@@ -28,7 +28,7 @@ from migrate.manifest.read import read_table, scan
 from migrate.manifest.schema import TABLES, schema_of
 
 # Tables that hold direct identifiers; reports never read them.
-IDENTIFYING = frozenset({"identities", "identity_changes"})
+IDENTIFYING = frozenset({"identities", "identity_changes", "identities_xwalk"})
 STATES_SCHEMA = pa.schema(
     [
         ("study_instance_uid", pa.string()),

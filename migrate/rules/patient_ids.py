@@ -36,6 +36,17 @@ class PhnValues(PatientIdIssuer):
     crosswalk: Crosswalk = Field(default_factory=dict)
 
 
+class LookedUpValues(PatientIdIssuer):
+    """The PHN's `issuer`; `promote` makes the PHN the PatientID instead of keeping it aside."""
+
+    promote: bool = False
+
+    def with_crosswalk(self, crosswalk: dict[str, str]) -> PhnValues:
+        """The same issuer with the numbers of one patient."""
+        issuer = self.model_dump(exclude={"promote"})
+        return PhnValues.model_construct(**issuer, crosswalk=crosswalk)
+
+
 class PhnFlagValues(PatientIdIssuer):
     """The PHN's `issuer`; `unlabelled` also looks at numbers that name no issuer."""
 
@@ -69,8 +80,11 @@ def phn_promoted(draft: Draft, values: PhnValues, _: RunFacts) -> Iterable[Edit 
     if primary is None or _is_issued_by(draft, primary, values):
         return
     phn = yield from _single_phn(draft, primary, values)
-    if phn is None:
-        return
+    if phn is not None:
+        yield from _promoted(draft, values, phn)
+
+
+def _promoted(draft: Draft, values: PatientIdIssuer, phn: str) -> Iterable[Edit]:
     new = draft.item(_phn_content(phn, values))
     items = draft.items(OTHER_PATIENT_IDS_SEQUENCE)
     others = _with(draft, _with_primary(draft, items), new)
@@ -89,8 +103,27 @@ def phn_kept_aside(draft: Draft, values: PhnValues, _: RunFacts) -> Iterable[Edi
     if primary is None or _is_issued_by(draft, primary, values):
         return
     phn = yield from _single_phn(draft, primary, values)
-    if phn is None:
+    if phn is not None:
+        yield from _kept_aside(draft, values, phn)
+
+
+def phn_from_crosswalk(draft: Draft, values: LookedUpValues, facts: RunFacts) -> Iterable[Edit | Flag]:
+    """The PHN that was looked up before the run, kept aside or promoted; a patient without one is reported."""
+    primary = _primary(draft)
+    if primary is None or _is_issued_by(draft, primary, values):
         return
+    number, label = draft.text_in(primary, PATIENT_ID) or "", draft.text(ISSUER_OF_PATIENT_ID) or ""
+    # A source that gives no issuer in its answers was looked up without one.
+    found = facts.crosswalk.get((number, label)) or facts.crosswalk.get((number, ""))
+    known = values.with_crosswalk({number: found} if found else {})
+    phn = yield from _single_phn(draft, primary, known)
+    if phn is not None:
+        yield from _promoted(draft, values, phn) if values.promote else _kept_aside(draft, values, phn)
+    elif not found and not any(_is_issued_by(draft, item, values) for item in draft.items(OTHER_PATIENT_IDS_SEQUENCE)):
+        yield Flag(ExceptionClass.UNMATCHED_ORDER, "no PHN is known for this patient")
+
+
+def _kept_aside(draft: Draft, values: PatientIdIssuer, phn: str) -> Iterable[Edit]:
     items = draft.items(OTHER_PATIENT_IDS_SEQUENCE)
     kept = _with(draft, _with_primary(draft, items), draft.item(_phn_content(phn, values)))
     if len(kept) > len(items):
@@ -162,7 +195,7 @@ def _says_phn(draft: Draft, item: Item, values: PhnFlagValues) -> bool:
     return values.unlabelled and number is not None and phn_state(number) is not PhnState.NOT_A_PHN
 
 
-def _phn_content(phn: str, values: PhnValues) -> Content:
+def _phn_content(phn: str, values: PatientIdIssuer) -> Content:
     content: dict[int, str | list[Content]] = {
         PATIENT_ID: phn,
         ISSUER_OF_PATIENT_ID: values.issuer,

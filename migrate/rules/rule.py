@@ -52,6 +52,7 @@ class RunFacts:
         modified_at: ISO 8601 with an offset, fixed by the plan; no clock is read here.
         source_of_previous_values: Goes into Original Attributes (LO); may be empty.
         uid_map: Invalid UID -> its replacement, for the whole run; for the `uids` pack alone.
+        crosswalk: (PatientID, issuer or "") -> PHN, looked up before the run.
     """
 
     source: str
@@ -60,6 +61,7 @@ class RunFacts:
     facility: str = ""
     source_of_previous_values: str = ""
     uid_map: Mapping[str, str] = field(default_factory=dict)
+    crosswalk: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 V = TypeVar("V", bound=RuleValues)

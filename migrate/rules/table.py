@@ -11,7 +11,7 @@ from migrate.rules import elements, everywhere, issuers, patient_ids, sequences
 from migrate.rules.elements import CopyValues, MapValues, PartValues, RemoveValues, SetValues
 from migrate.rules.everywhere import CharsetValues, HygieneValues, NoUidValues
 from migrate.rules.issuers import AccessionNumberIssuer, PatientIdIssuer
-from migrate.rules.patient_ids import NoValues, PhnFlagValues, PhnValues
+from migrate.rules.patient_ids import LookedUpValues, NoValues, PhnFlagValues, PhnValues
 from migrate.rules.rule import AnyRule, Rule
 from migrate.rules.sequences import InstitutionValues, ItemValues, MoveValues, ProcedureValues
 from migrate.rules.vr import Attribute
@@ -147,6 +147,16 @@ RULES: dict[str, AnyRule] = {
         sentence=lambda v: f"puts the PHN of {v.issuer} into OtherPatientIDsSequence; PatientID stays",
         sets=lambda _: {issuers.PATIENT_ID: "kept"},
         touches=_touches(issuers.OTHER_PATIENT_IDS_SEQUENCE),
+    ),
+    "phn_from_crosswalk": Rule[LookedUpValues](
+        values=LookedUpValues,
+        edits=patient_ids.phn_from_crosswalk,
+        sentence=lambda v: (
+            f"puts the PHN of {v.issuer} that was looked up before the run into "
+            f"{'PatientID; the old one is kept' if v.promote else 'OtherPatientIDsSequence; PatientID stays'}"
+        ),
+        sets=lambda v: {issuers.PATIENT_ID: repr(v) if v.promote else "kept"},
+        touches=lambda v: frozenset(_PHN_TAGS if v.promote else _PHN_TAGS[3:]),
     ),
     "institution_code_added": Rule[InstitutionValues](
         values=InstitutionValues,

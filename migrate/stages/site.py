@@ -22,6 +22,7 @@ class Site:
     area: LandingArea
     rules: RuleSet
     uid_map: Mapping[str, str]
+    crosswalk: Mapping[tuple[str, str], str]
     close: Callable[[], None]
 
 

@@ -66,7 +66,7 @@ def read_staged(area: LandingArea, evidence: Evidence) -> StagedObject:
 def edited(site: Site, study: StagedStudy, header: Header) -> Normalized:
     """What the rules change in one object: a pure function of content, packs and run."""
     facts = facts_of_run(site.config.run, study.facility, study.modified_at)
-    return normalize(header, site.rules, replace(facts, uid_map=site.uid_map))
+    return normalize(header, site.rules, replace(facts, uid_map=site.uid_map, crosswalk=site.crosswalk))
 
 
 def facts_of_run(run: RunBlock, facility: str, modified_at: str) -> RunFacts:

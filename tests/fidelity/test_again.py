@@ -13,6 +13,7 @@ from tests.cli.inline import Said, say
 from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate, Migration
 from tests.engine.objects import CANARY_ID, MR, StudyRecipe, many
+from tests.engine.seeded import Settings
 
 ISSUERS = {
     "normalize": {"packs": ["issuers"]},
@@ -20,7 +21,7 @@ ISSUERS = {
 }
 
 
-def moved(migration: Migrate, *settings: dict[str, dict[str, object]], count: int = 2) -> Migration:
+def moved(migration: Migrate, *settings: Settings, count: int = 2) -> Migration:
     """A finished run whose staging area is gone."""
     one = migration(many(count, instances=2), ISSUERS, *settings)
     assert run_inline(one.run) is None
@@ -92,7 +93,10 @@ def test_declared_coercions_are_known_from_the_first_proof(migration: Migrate) -
 
 
 def test_a_sample_proves_a_bound_where_only_lists_were_believed(migration: Migrate) -> None:
-    sampling = {"acceptance": {"max_defect_rate": 0.5, "confidence": 0.75}, "destination": {"verify": "c-find"}}
+    sampling: Settings = {
+        "acceptance": {"max_defect_rate": 0.5, "confidence": 0.75},
+        "destination": {"verify": "c-find"},
+    }
     one = moved(migration, sampling, count=4)
     found = ended(one, "verify", "--sample")
     assert (found.code, found.json["studies"], found.json["instances"]) == (0, 4, {"match": 8}), found.stderr
@@ -100,7 +104,10 @@ def test_a_sample_proves_a_bound_where_only_lists_were_believed(migration: Migra
 
 
 def test_a_sample_draws_no_more_than_it_needs(migration: Migrate) -> None:
-    sampling = {"acceptance": {"max_defect_rate": 0.5, "confidence": 0.75}, "destination": {"verify": "c-find"}}
+    sampling: Settings = {
+        "acceptance": {"max_defect_rate": 0.5, "confidence": 0.75},
+        "destination": {"verify": "c-find"},
+    }
     recipes = [StudyRecipe(number=25 * number + 1, instances=1) for number in range(6)]
     one = migration(recipes, sampling)
     assert run_inline(one.run) is None

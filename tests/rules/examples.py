@@ -23,6 +23,7 @@ EXAMPLES: dict[str, str] = {
     "phn_flagged": 'issuer = "BC_PHN"\nunlabelled = true',
     "phn_promoted": 'issuer = "BC_PHN"\nuniversal_entity_id = "1.2.3.7"\ncrosswalk = "crosswalk.csv"',
     "phn_kept_aside": 'issuer = "BC_PHN"\ncrosswalk = "crosswalk.csv"',
+    "phn_from_crosswalk": 'issuer = "BC_PHN"\nuniversal_entity_id = "1.2.3.7"',
     "institution_code_added": 'table = { "Royal Columbian" = ["RCH", "99FHA", "Royal Columbian Hospital"] }',
     "procedure_code_added": 'by = "StudyDescription"\ntable = { "CT HEAD" = ["24725-4", "LN", "CT Head"] }',
     "charset_converted": "",

@@ -30,6 +30,7 @@ FACTS = RunFacts(
     modified_at=MODIFIED_AT,
     source_of_previous_values="FRASER PACS",
     uid_map={"1.2.03.4": "2.25.1234"},
+    crosswalk={("MRN1", ""): "9698658215"},
 )
 PHN = "9698658215"
 OTHER_PHN = "9260784079"
