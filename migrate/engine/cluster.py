@@ -10,24 +10,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import signal
-from collections.abc import Callable, Iterator
+import time
 from dataclasses import dataclass, replace
-from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Any, Self
 
-import dask
-from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
+from distributed import Client, Future, WorkerPlugin, get_worker
 from distributed.scheduler import KilledWorker
 
 from migrate.config import Config
+from migrate.engine.local import configure, local_cluster
 from migrate.engine.place import open_site
 from migrate.errors import LocalError, MigrateError
 from migrate.stages import STAGES
 from migrate.stages.site import Site
 
+log = logging.getLogger("migrate.engine")
+
 PLUGIN = "migrate-site"
+
+
+class WorkersGone(Exception):
+    """Every worker died and none came back: what the task did is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +47,7 @@ class Done:
     @property
     def worker_lost(self) -> bool:
         """The worker died while it ran: what it did is not known."""
-        return isinstance(self.error, KilledWorker)
+        return isinstance(self.error, (KilledWorker, WorkersGone))
 
 
 class SitePlugin(WorkerPlugin):
@@ -102,31 +106,29 @@ class Cluster:
         config: Limits decide the resources.
         run_folder: Where the workers find the staging area.
         scheduler: `tcp://…` of a running Dask cluster; None starts a local one.
+
+    Attributes:
+        no_worker_s: How long there may be none before they are started again; Dask itself gives up on a
+            worker that dies while it starts.
     """
 
+    no_worker_s = 20.0
+
     def __init__(self, config: Config, run_folder: str, scheduler: str | None = None) -> None:
-        dask.config.set(
-            {
-                "distributed.scheduler.allowed-failures": 0,
-                "distributed.scheduler.work-stealing": False,
-                "distributed.worker.memory.terminate": False,
-                "distributed.worker.memory.pause": False,
-                "distributed.worker.memory.spill": False,
-                "distributed.worker.memory.target": False,
-                "distributed.admin.tick.limit": "60s",
-                # Its pages would show every local user which studies are moved.
-                "distributed.scheduler.http.routes": [],
-                "distributed.worker.http.routes": [],
-            }
-        )
-        for name in ("distributed", "tornado"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._local = None if scheduler else _local_cluster(config)
-        self.client = Client(self._local or scheduler, set_as_default=False)
+        configure()
+        self._config = config
+        self._run_folder = run_folder
+        self._scheduler = scheduler
         self._finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._tasks: dict[str, tuple[str, str]] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self._local = None if self._scheduler else local_cluster(self._config)
+        self.client = Client(self._local or self._scheduler, set_as_default=False)
+        self._alive_at = time.monotonic()
         try:
-            self.client.register_plugin(SitePlugin(config, run_folder))
+            self.client.register_plugin(SitePlugin(self._config, self._run_folder))
         except BaseException:
             self.close()
             raise
@@ -141,9 +143,11 @@ class Cluster:
 
     def close(self) -> None:
         """Stop the workers that we started; an existing cluster stays."""
-        self.client.close(timeout=10)
+        with contextlib.suppress(TimeoutError):
+            self.client.close(timeout=10)
         if self._local:
-            self._local.close(timeout=10)
+            with contextlib.suppress(TimeoutError):
+                self._local.close(timeout=10)
 
     @property
     def dashboard(self) -> str:
@@ -165,57 +169,48 @@ class Cluster:
         return len(self._tasks)
 
     def collect(self, timeout_s: float) -> list[Done]:
-        """Every task that has finished; waits at most `timeout_s` for the first."""
-        done: list[Done] = []
-        try:
-            done.append(self._outcome(self._finished.get(timeout=timeout_s)))
-            while True:
-                done.append(self._outcome(self._finished.get_nowait()))
-        except queue.Empty:
-            return done
+        """Every task that has finished; waits at most `timeout_s` for the first.
 
-    def _outcome(self, future: Future[Any]) -> Done:
+        When no worker is left and none comes back, ours are started again; their tasks are lost.
+
+        Raises:
+            LocalError: The workers of an existing cluster are gone, or ours do not start any more.
+        """
+        done: list[Done] = []
+        with contextlib.suppress(queue.Empty):
+            done += self._outcome(self._finished.get(timeout=timeout_s))
+            while True:
+                done += self._outcome(self._finished.get_nowait())
+        return done or self._without_workers()
+
+    def _without_workers(self) -> list[Done]:
+        if not self._tasks or self.client.scheduler_info()["workers"]:
+            self._alive_at = time.monotonic()
+        if time.monotonic() - self._alive_at < self.no_worker_s:
+            return []
+        if self._scheduler:
+            hint = "start workers, then run the same command again"
+            raise LocalError("the cluster has no worker left", hint, scheduler=self._scheduler)
+        log.warning("no worker is left: starting them again")
+        lost, self._tasks = self._tasks, {}
+        self.close()
+        self._open()
+        return [
+            Done(study_instance_uid=study, stage=stage, key=key, error=WorkersGone())
+            for key, (study, stage) in lost.items()
+        ]
+
+    def _outcome(self, future: Future[Any]) -> list[Done]:
         key = str(future.key)
+        if key not in self._tasks:
+            return []  # given up with the workers that ran it
         study, stage = self._tasks.pop(key)
         try:
             result = future.result(timeout=30)
         except Exception as error:  # noqa: BLE001 - whatever a worker raised is told to the engine
-            return Done(study_instance_uid=study, stage=stage, key=key, error=error)
+            return [Done(study_instance_uid=study, stage=stage, key=key, error=error)]
         finally:
             future.release()
         if isinstance(result, BaseException):
-            return Done(study_instance_uid=study, stage=stage, key=key, error=result)
-        return Done(study_instance_uid=study, stage=stage, key=key, event=result)
-
-
-def _local_cluster(config: Config) -> LocalCluster:
-    workers = len(config.receiver.ae_titles)
-    share: Callable[[int], int] = lambda total: max(1, total // workers)  # noqa: E731
-    source, destination = share(config.limits.source_associations), share(config.limits.destination_associations)
-    with _signals_for_us_alone():
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=source + destination + 2,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            memory_limit=0,
-            resources={"source": source, "destination": destination, "cpu": 2},
-            silence_logs=logging.CRITICAL,
-        )
-
-
-@contextlib.contextmanager
-def _signals_for_us_alone() -> Iterator[None]:
-    """A terminal sends Ctrl-C to the workers too, which must finish what is in flight.
-
-    Whatever starts inside inherits a mask without it: Dask's own thread, and every worker that this thread
-    will ever start.
-    """
-    resource_tracker.ensure_running()  # when it starts later, it unblocks the signal in the thread that starts workers
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            return [Done(study_instance_uid=study, stage=stage, key=key, error=result)]
+        return [Done(study_instance_uid=study, stage=stage, key=key, event=result)]

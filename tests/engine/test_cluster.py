@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from migrate.engine import work as assemble
 from migrate.engine.cluster import Cluster, Done
 from migrate.errors import LocalError
-from migrate.journal.events import UploadStarted
+from migrate.journal.events import Checksummed, UploadStarted
 from migrate.journal.states import State
 from migrate.journal.store import Journal
 from tests.engine.inline import run_inline
@@ -29,8 +30,15 @@ def migration(tmp_path: Path) -> Iterator[Migrate]:
 
 def kill_workers() -> None:
     for child in psutil.Process().children(recursive=True):
-        if "spawn_main" in " ".join(child.cmdline()) and "resource_tracker" not in " ".join(child.cmdline()):
-            child.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+
+
+class Impatient(Cluster):
+    """Starts workers again soon, for a test."""
+
+    no_worker_s = 2.0
 
 
 def collected(cluster: Cluster) -> Done:
@@ -93,3 +101,22 @@ def test_a_worker_that_cannot_open_its_place_of_work_again_stops_the_run_and_qua
             done = collected(cluster)
     assert isinstance(done.error, LocalError)
     assert "port is in use" in str(done.error)
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_until_none_comes_back_are_started_again(migration: Migrate) -> None:
+    one = migration(many(1))
+    normalized(one)
+    with Journal(one.run.folder) as journal, Impatient(one.run.config, str(one.run.folder)) as cluster:
+        [study] = journal.ready(State.NORMALIZED, 1e12, 1)
+        work = assemble.staged(journal, study, assemble.Known(), 4)
+        deadline = time.monotonic() + 6
+        while time.monotonic() < deadline:  # also while they start, where Dask gives up on them
+            kill_workers()
+            time.sleep(0.02)
+        told = []
+        for epoch in (1, 2, 3):
+            cluster.submit("checksum", study.study_instance_uid, work, epoch)
+            told.append(collected(cluster))
+    assert all(done.worker_lost or done.event for done in told)
+    assert told[-1].event == Checksummed(study_instance_uid=study.study_instance_uid)

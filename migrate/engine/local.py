@@ -1,0 +1,68 @@
+"""The workers of one machine: how Dask is told to be a pool and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+
+import dask
+from distributed import LocalCluster
+
+from migrate.config import Config
+
+
+def configure() -> None:
+    """Dask's settings for this process: nothing is stolen, spilt, shown or run again of its own accord."""
+    dask.config.set(
+        {
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.scheduler.work-stealing": False,
+            "distributed.worker.memory.terminate": False,
+            "distributed.worker.memory.pause": False,
+            "distributed.worker.memory.spill": False,
+            "distributed.worker.memory.target": False,
+            "distributed.admin.tick.limit": "60s",
+            # Its pages would show every local user which studies are moved.
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
+        }
+    )
+    for name in ("distributed", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def local_cluster(config: Config) -> LocalCluster:
+    """One worker process for each receiving AE title; the limits are divided among them."""
+    workers = len(config.receiver.ae_titles)
+    source = max(1, config.limits.source_associations // workers)
+    destination = max(1, config.limits.destination_associations // workers)
+    with _signals_for_us_alone():
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=source + destination + 2,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            memory_limit=0,
+            resources={"source": source, "destination": destination, "cpu": 2},
+            silence_logs=logging.CRITICAL,
+        )
+
+
+@contextlib.contextmanager
+def _signals_for_us_alone() -> Iterator[None]:
+    """A terminal sends Ctrl-C to the workers too, which must finish what is in flight.
+
+    Whatever starts inside inherits a mask without it: Dask's own thread, and every worker that this thread
+    will ever start.
+    """
+    resource_tracker.ensure_running()  # when it starts later, it unblocks the signal in the thread that starts workers
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
