@@ -55,7 +55,8 @@ def rejection_note(code: str, rejected: list[str], uid: str = NOTE) -> Dataset:
         CurrentRequestedProcedureEvidenceSequence=[item(StudyInstanceUID=STUDY, ReferencedSeriesSequence=[series])],
     )
     note.file_meta = FileMetaDataset()
-    note.file_meta.MediaStorageSOPClassUID, note.file_meta.MediaStorageSOPInstanceUID = KEY_OBJECT_SELECTION, UID(uid)
+    note.file_meta.MediaStorageSOPClassUID = UID(KEY_OBJECT_SELECTION)
+    note.file_meta.MediaStorageSOPInstanceUID = UID(uid)
     note.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return note
 
