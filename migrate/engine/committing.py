@@ -15,11 +15,11 @@ from migrate.engine.place import doorstep
 from migrate.errors import PeerError
 from migrate.journal.events import Committed
 from migrate.journal.store import Journal
+from migrate.model import SentUids
 from migrate.peers import CommitmentSilent, Reference, StagedStudy, Transaction
 
 log = logging.getLogger("migrate.engine")
 
-SOP_INSTANCE_UID = "00080018"
 SILENT_AT_MOST = 3
 """Transactions in a row without any answer, before `auto` asks no more in this run."""
 
@@ -73,7 +73,7 @@ def _references(study: StagedStudy) -> Iterator[Reference]:
     for one in study.evidence:
         uid = one.sop_instance_uid
         if uid in changes and uid not in study.committed:
-            sent = next((c.after for c in changes[uid] if c.path == SOP_INSTANCE_UID and c.after), uid)
+            sent = SentUids.of(one, changes[uid]).sop_instance_uid
             yield Reference(sop_class_uid=one.sop_class_uid, sop_instance_uid=uid, sent_sop_instance_uid=sent)
 
 

@@ -105,6 +105,14 @@ def test_a_rebuilt_journal_holds_what_was_verified_and_the_rest_goes_round_again
     assert (one.sent().total(), len(one.sent())) == (9, 9)
 
 
+def test_what_was_found_to_differ_is_not_verified_by_a_rebuild(migration: Migrate) -> None:
+    one = migration(many(2), {"limits": {"attempts": 1}}, dir_={"store": {"flip_bit_every": 5}})
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"VERIFIED": 1, "QUARANTINED": 1}
+    rebuild_journal(one.run.folder)
+    assert read.states(one.run.folder) == {"VERIFIED": 1, "FOUND": 1}
+
+
 def test_decisions_about_exceptions_are_saved_from_the_old_journal(migration: Migrate) -> None:
     one = finished(migration)
     with Journal(one.run.folder) as journal:

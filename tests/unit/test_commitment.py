@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from migrate.destinations import committing
+from migrate.destinations.committing import into
 from migrate.errors import ConfigError, PeerUnavailable
 from migrate.journal.events import Committed, SentInVain
 from migrate.peers import Commitment, CommitmentSilent, Reference, StagedStudy, Transaction
 from migrate.stages.commit import commit
 from migrate.staging.mailbox import MOST_EXPECTED, Mailbox
+from migrate.wire.dimse.commitment import CommitmentResult, SopReference
+from migrate.wire.dimse.endpoint import Endpoint
 from tests.engine.seeded import write_config
+from tests.peers.ports import free_port
 
 ASKED = Transaction(
     transaction_uid="2.25.1",
@@ -98,6 +104,28 @@ def test_a_mailbox_does_not_grow_without_end() -> None:
     with pytest.raises(KeyError):
         box.deliver("4", 1)
     box.deliver("5", 1)
+
+
+def test_an_answer_to_an_earlier_transaction_counts_and_nothing_is_asked() -> None:
+    box = Mailbox()
+    box.expect("2.25.0")
+    kept = SopReference("1.2", "1.1")
+    into(box)(CommitmentResult(transaction_uid="2.25.0", committed=(kept,), failed=()))
+    nobody = Endpoint(ae_title="DIR", host="127.0.0.1", port=free_port(), calling_ae_title="MIGRATE")
+    asked = replace(ASKED, earlier=("2.25.0",))
+    assert committing.commit(nobody, box, asked) == Commitment(committed=frozenset({"1.1"}))
+    with pytest.raises(PeerUnavailable):
+        committing.commit(nobody, box, asked)
+
+
+def test_an_instance_that_a_rule_renamed_is_asked_for_by_its_new_name_and_told_by_its_old() -> None:
+    box = Mailbox()
+    box.expect("2.25.0")
+    into(box)(CommitmentResult(transaction_uid="2.25.0", committed=(SopReference("1.2", "9.9"),), failed=()))
+    renamed = Reference(sop_class_uid="1.2", sop_instance_uid="1.1", sent_sop_instance_uid="9.9")
+    asked = Transaction(transaction_uid="2.25.1", references=(renamed,), earlier=("2.25.0",))
+    nobody = Endpoint(ae_title="DIR", host="127.0.0.1", port=free_port(), calling_ae_title="MIGRATE")
+    assert committing.commit(nobody, box, asked).committed == {"1.1"}
 
 
 def test_taking_the_word_for_proof_needs_a_word(tmp_path: Any) -> None:
