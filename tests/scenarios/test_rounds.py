@@ -235,3 +235,16 @@ def _rows(one: Migration) -> list[dict[str, object]]:
     with Journal(one.run.folder) as journal:
         studies = sorted({each.study_instance_uid for each in one.objects})
         return [row for study in studies for row in journal.instances(study)]
+
+
+@pytest.mark.slow
+def test_two_workers_receive_under_an_ae_title_each_and_share_the_work(migration: Migrate) -> None:
+    one = migration(
+        many(6), {"receiver": {"ae_titles": ["MIGRATE", "MIGRATE2"]}}, legacy={"move": {"slow_objects_s": 0.05}}
+    )
+    one.embedded_legacy.add_destination("MIGRATE2", "127.0.0.1", one.run.config.receiver.port + 1)
+    run(Request(run_folder=one.run.folder, config=one.run.config), lambda _: None, lambda: False)
+    assert one.held() == one.expected()
+    assert one.sent() == one.once()
+    assert {store.calling_ae_title for store in one.embedded_dir.stores} == {"MIGRATE", "MIGRATE2"}
+    assert one.run.staged_files() == []
