@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrate.report.freeze import Cutover
+
 BOOKS = ("migrated", "excluded", "failed", "pending")
 LEVELS = ("STUDY", "SERIES", "IMAGE", "BYTES")
 
@@ -212,6 +214,7 @@ class Facts:
     digests: Sequence[Digest] = ()
     started_at: str | None = None
     ended_at: str | None = None
+    cutover: Cutover = field(default_factory=Cutover)
     runs: Sequence[Ran] = ()
     four_eyes: bool = False
 

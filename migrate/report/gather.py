@@ -20,6 +20,7 @@ from migrate.manifest.read import batches
 from migrate.report import proofs
 from migrate.report.certificate import crawl_certificate
 from migrate.report.counting import MINUTE, MOST_DIFFERING, SECOND, Counts, by_minute, count
+from migrate.report.cutover import gather_cutover
 from migrate.report.digests import digests
 from migrate.report.facts import (
     Changed,
@@ -58,6 +59,7 @@ def gather(run: Run, now: datetime) -> Facts:
     config, counts = run.config(), count(run.path)
     rows = list(journal.study_states(run.path))
     return Facts(
+        cutover=gather_cutover(run),
         name=config.run.name if config else run.path.resolve().name,
         source=config.run.source if config else ", ".join(sources_of(run.path, "studies")),
         destination=_destination(config),

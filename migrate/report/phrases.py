@@ -18,6 +18,43 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Whoever signs, or accepted an exception, is another person than whoever ran the migration.",
         "Quiconque signe, ou a accepté une exception, est une autre personne que celle qui a exécuté la migration.",
     ),
+    "delta.title": ("Changes and cut-over", "Changements et bascule"),
+    "delta.lead": (
+        "A clinical archive goes on changing while it is moved. Rounds follow until one of them sees no change.",
+        "Une archive clinique change pendant sa migration. Des passes se suivent jusqu\u2019à ce qu\u2019une n\u2019en voie plus.",
+    ),
+    "delta.freeze_is": (
+        (
+            "The freeze: a last look ({crawl} min), moving what is left ({move} min), and a look that proves that nothing "
+            "is. Per hour, {changes} studies change and {moved} are moved."
+        ),
+        (
+            "Le gel\u00a0: un dernier passage ({crawl} min), la migration du reste ({move} min), puis un passage qui prouve "
+            "qu\u2019il ne reste rien. Par heure, {changes} études changent et {moved} sont migrées."
+        ),
+    ),
+    "delta.diverges": (
+        "No freeze is long enough: per hour, {changes} studies change and only {moved} are moved.",
+        "Aucun gel ne suffit\u00a0: par heure, {changes} études changent et seulement {moved} sont migrées.",
+    ),
+    "figure.delta.rounds": ("Delta rounds", "Passes"),
+    "figure.delta.changes": ("Changes in the last round", "Changements à la dernière passe"),
+    "figure.delta.fixed_point": ("Nothing changes any more", "Plus rien ne change"),
+    "figure.delta.freeze": ("Minutes of freeze at cut-over", "Minutes de gel à la bascule"),
+    "table.rounds": ("Crawls, oldest first", "Parcours, du plus ancien au plus récent"),
+    "empty.rounds": ("No crawl has ended.", "Aucun parcours terminé."),
+    "table.rejections": ("Rejected, deleted or hidden at the source", "Rejeté, supprimé ou masqué à la source"),
+    "empty.rejections": ("The source has rejected nothing.", "La source n\u2019a rien rejeté."),
+    "word.round": ("Round", "Passe"),
+    "word.started": ("Started", "Début"),
+    "word.code": ("Code", "Code"),
+    "word.title": ("Title", "Titre"),
+    "word.NEW": ("New", "Nouvelles"),
+    "word.GROWN": ("Grown", "Agrandies"),
+    "word.SHRUNK": ("Shrunk", "Réduites"),
+    "word.HEADER_CHANGED": ("Header changed", "En-tête modifié"),
+    "word.PATIENT_CHANGED": ("Patient changed", "Patient modifié"),
+    "word.GONE": ("Gone", "Disparues"),
     "watch.title": ("Migration {name}", "Migration {name}"),
     "watch.moved": ("Studies that have ended", "Études terminées"),
     "watch.states": ("Studies", "Études"),

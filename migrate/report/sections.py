@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from migrate.report import charts, figures, proofs
+from migrate.report import charts, cutover, figures, proofs
 from migrate.report.blocks import Bars, Figures, Prose, Row, Section, Signatures, Table, Tone, Verdict
 from migrate.report.draw import book_columns, books, columns, figure, part, section, still, table, totals
 from migrate.report.facts import LEVELS, Digest, Entry, Facts, Held, summed
@@ -253,6 +253,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "fidelity": fidelity,
     "differences": differences,
     "changes": changes,
+    "delta": cutover.delta,
     "facts": facts_of_the_run,
     "certificate": certificate,
 }
