@@ -180,6 +180,38 @@ class Rate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Overlap:
+    """Studies that several sources hold (names joined -> studies), and repeated exams (modality -> studies).
+
+    `lines` are (study, the one before it, modality, days between).
+    """
+
+    days: int = 0
+    shared: Mapping[str, int] = field(default_factory=dict)
+    repeated: Mapping[str, int] = field(default_factory=dict)
+    lines: Sequence[tuple[str, str, str, int]] = ()
+    more_lines: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Predicted:
+    """When the run will end: dates by quantile, hours of work in the median, and what holds it up.
+
+    `busy` is the share of its places that each stage keeps busy; the rest says what was assumed.
+    """
+
+    ends: Mapping[str, str]
+    work_hours: float
+    studies: int
+    learnt_from: int
+    open_hours_a_week: float
+    source_associations: int
+    destination_associations: int
+    bottleneck: str
+    busy: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Digest:
     """The fingerprint of one table's files."""
 
@@ -217,6 +249,8 @@ class Facts:
     cutover: Cutover = field(default_factory=Cutover)
     runs: Sequence[Ran] = ()
     four_eyes: bool = False
+    overlap: Overlap = field(default_factory=Overlap)
+    forecast: Predicted | None = None
 
     def total(self, level: str) -> Entry:
         """The sum of the balance at one level."""

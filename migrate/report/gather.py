@@ -34,6 +34,7 @@ from migrate.report.facts import (
     Ran,
     Rate,
 )
+from migrate.report.overlap import overlap
 from migrate.report.run import Run
 
 PACKAGES = ("cdi-migrate", "pydicom", "pynetdicom", "pyarrow", "dask")
@@ -83,6 +84,7 @@ def gather(run: Run, now: datetime) -> Facts:
         ended_at=max((row["updated_at"] for row in rows), default=None),
         runs=_runs(run),
         four_eyes=bool(config and config.acceptance.four_eyes),
+        overlap=overlap(run.path),
     )
 
 

@@ -18,6 +18,42 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Whoever signs, or accepted an exception, is another person than whoever ran the migration.",
         "Quiconque signe, ou a accepté une exception, est une autre personne que celle qui a exécuté la migration.",
     ),
+    "overlap.title": ("Overlap and repeated exams", "Doublons et examens répétés"),
+    "overlap.lead": (
+        "What the archive holds twice: a hint for people, never a reason to leave a study behind.",
+        "Ce que l\u2019archive contient en double\u00a0: une indication, jamais un motif pour laisser une étude.",
+    ),
+    "overlap.meaning": (
+        "A repeated exam: same person, same modality, same description, at most {days} days after another study.",
+        "Examen répété\u00a0: même personne, même modalité, même description, au plus {days} jours après une autre étude.",
+    ),
+    "figure.overlap.shared": ("Studies in several sources", "Études dans plusieurs sources"),
+    "figure.overlap.repeated": ("Repeated exams", "Examens répétés"),
+    "table.shared": ("The same study in several sources", "La même étude dans plusieurs sources"),
+    "table.repeated": ("Repeated exams by modality", "Examens répétés par modalité"),
+    "table.repeats": ("Each repeated exam", "Chaque examen répété"),
+    "empty.shared": ("No study is in more than one source.", "Aucune étude ne figure dans plus d\u2019une source."),
+    "empty.repeated": ("No exam was repeated.", "Aucun examen répété."),
+    "empty.repeats": ("No exam was repeated.", "Aucun examen répété."),
+    "word.sources": ("Sources", "Sources"),
+    "word.earlier": ("Study before it", "Étude précédente"),
+    "word.days": ("Days between", "Jours d\u2019écart"),
+    "figure.forecast.end": ("Done by", "Fin prévue"),
+    "figure.forecast.left": ("Studies still to move", "Études restant à migrer"),
+    "figure.forecast.bottleneck": ("Held up by", "Freiné par"),
+    "forecast.between": ("8 times of 10 between {low} and {high}", "8 fois sur 10 entre le {low} et le {high}"),
+    "forecast.assumed": (
+        (
+            "Assumed: {hours} open hours a week, {source} associations with the source, {destination} with the destination, "
+            "times learnt from the last {studies} studies; {work} hours of work."
+        ),
+        (
+            "Hypothèses\u00a0: {hours} heures ouvertes par semaine, {source} associations avec la source, {destination} avec la "
+            "destination, durées apprises des {studies} dernières études\u00a0; {work} heures de travail."
+        ),
+    ),
+    "table.busy": ("How busy each stage would be", "Occupation prévue de chaque étape"),
+    "word.busy": ("Busy", "Occupation"),
     "delta.title": ("Changes and cut-over", "Changements et bascule"),
     "delta.lead": (
         "A clinical archive goes on changing while it is moved. Rounds follow until one of them sees no change.",

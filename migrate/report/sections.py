@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from migrate.report import charts, cutover, figures, proofs
+from migrate.report import chapters, charts, cutover, figures, proofs
 from migrate.report.blocks import Bars, Figures, Prose, Row, Section, Signatures, Table, Tone, Verdict
 from migrate.report.draw import book_columns, books, columns, figure, part, section, still, table, totals
 from migrate.report.facts import LEVELS, Digest, Entry, Facts, Held, summed
@@ -145,7 +145,8 @@ def flow(facts: Facts, words: Words) -> Section:
     kinds: list[tuple[str, figures.Kind]] = [("instances", "count"), ("bytes", "bytes"), ("minutes", "count")]
     heads = columns(words, ("stage", "code"), *kinds, ("per_minute", "count"))
     rows = [(r.stage, r.instances, r.size_bytes, r.active_minutes, r.per_minute) for r in facts.rates]
-    return section(words, "flow", charts.flow_lines(facts, words), states, table(words, "rates", heads, rows))
+    done = table(words, "rates", heads, rows)
+    return section(words, "flow", charts.flow_lines(facts, words), *chapters.forecast(facts, words), states, done)
 
 
 def fidelity(facts: Facts, words: Words) -> Section:
@@ -254,6 +255,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "differences": differences,
     "changes": changes,
     "delta": cutover.delta,
+    "overlap": chapters.overlap,
     "facts": facts_of_the_run,
     "certificate": certificate,
 }

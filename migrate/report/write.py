@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from migrate.report.facts import Facts
+from migrate.report.facts import Facts, Predicted
 from migrate.report.gather import gather
 from migrate.report.html import Dress, render, viewer_checked
 from migrate.report.run import open_run
 from migrate.report.sections import SECTIONS
 from migrate.report.tables import write_tables, write_text
 from migrate.report.texts import Language, Words
+
+CERTIFICATE = "certificate.html"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,12 +23,13 @@ class ReportOptions:
 
     `redact` leaves out what points to single patients: UIDs, details that name them, viewer links.
     Names, numbers and birth dates of patients are in no report. `viewer_url` is an address with
-    `{study_instance_uid}`.
+    `{study_instance_uid}`. `forecast` is shown with the progress.
     """
 
     redact: bool = False
     language: Language = "en"
     viewer_url: str | None = None
+    forecast: Predicted | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -40,7 +43,7 @@ def write_reports(run_folder: Path, options: ReportOptions | None = None) -> lis
     """
     chosen = options or ReportOptions()
     words, viewer_url = Words(chosen.language), viewer_checked(chosen.viewer_url)
-    facts = gather(open_run(run_folder), chosen.now)
+    facts = replace(gather(open_run(run_folder), chosen.now), forecast=chosen.forecast)
     if chosen.redact:
         facts = redacted(facts)
     sections = [make(facts, words) for make in SECTIONS.values()]
@@ -50,7 +53,8 @@ def write_reports(run_folder: Path, options: ReportOptions | None = None) -> lis
     )
     folder = run_folder / "reports"
     page = write_text(folder / "report.html", render(sections, facts, words, dress))
-    return [page, *write_tables(folder, sections)]
+    write_text(folder / CERTIFICATE, render([s for s in sections if s.key == "certificate"], facts, words, dress))
+    return [page, folder / CERTIFICATE, *write_tables(folder, sections)]
 
 
 def redacted(facts: Facts) -> Facts:
@@ -63,4 +67,8 @@ def redacted(facts: Facts) -> Facts:
         exceptions=exceptions,
         fidelity=replace(facts.fidelity, differing=differing),
         differences=replace(facts.differences, lines=lines),
+        overlap=replace(
+            facts.overlap,
+            lines=[(f"#{n}", "", name, days) for n, (_, _, name, days) in enumerate(facts.overlap.lines, 1)],
+        ),
     )

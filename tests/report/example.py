@@ -76,6 +76,8 @@ def studies(count: int, *, nasty: bool = False) -> list[Study]:
             fate=fate,
             uid=f"{ROOT}.1.{number + 1}",
         )
+        if number % 10 == 1 and found[-1].date:  # the same exam again, twelve days later
+            study.modality, study.date = found[-1].modality, f"{found[-1].date[:6]}27"
         study.series = [f"{study.uid}.{n}" for n in (1, 2)]
         study.sops = [(f"{study.uid}.9.{n}", study.series[n % 2]) for n in range(study.instances)]
         found.append(study)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,10 +15,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migrate.cli.app import Session
+from migrate.cli.dashboard import site
+from migrate.cli.pages import Pages
 from migrate.report.facts import Exceptional, Facts
 from migrate.report.html import Dress, render
+from migrate.report.pdf import BROWSERS, print_pdf
 from migrate.report.sections import SECTIONS
 from migrate.report.texts import Words
+from migrate.report.write import CERTIFICATE
 from tests.report.conftest import Reported
 
 if TYPE_CHECKING:
@@ -161,6 +169,63 @@ def test_the_certificate_stands_on_its_own_sheet_of_paper(report: Opened) -> Non
     assert certificate.evaluate("element => getComputedStyle(element).breakBefore") == "page"
     assert report.page.locator(".contents").is_hidden()
     assert certificate.evaluate("element => element.offsetHeight") < 1500
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The rules of axe-core, from $AXE_CORE or the npm registry; skipped where neither can be had."""
+    if path := os.environ.get("AXE_CORE"):
+        return Path(path).read_text(encoding="utf-8")
+    folder = tmp_path_factory.mktemp("axe")
+    try:
+        words = ["npm", "pack", "axe-core@4", "--silent"]
+        subprocess.run(words, cwd=folder, check=True, timeout=60, capture_output=True)
+        with tarfile.open(next(folder.glob("axe-core-*.tgz"))) as packed:
+            file = packed.extractfile("package/axe.min.js")
+            assert file is not None
+            return file.read().decode()
+    except (OSError, subprocess.SubprocessError, StopIteration) as error:
+        pytest.skip(f"axe-core cannot be had: {type(error).__name__}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, reported: Reported, axe: str, scheme: str) -> None:
+    report = opened(browser, reported.files[0], scheme=scheme)
+    report.page.evaluate(axe)
+    found = report.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        (one["id"], one["help"], [node["target"] for node in one["nodes"]][:3])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+    report.page.context.close()
+    assert serious == []
+
+
+def test_the_certificate_is_one_printed_page(reported: Reported) -> None:
+    if not any(map(shutil.which, BROWSERS)):
+        pytest.skip("needs Chromium: apt-get install chromium")
+    pdf = print_pdf(reported.folder / "reports" / CERTIFICATE)
+    content = pdf.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) == 1
+
+
+def test_the_dashboard_draws_itself_and_says_when_it_lost_its_server(browser: Browser, reported: Reported) -> None:
+    with Pages(site(Session(run=reported.folder), "t", "fr")) as pages:
+        context = browser.new_context(viewport={"width": 390, "height": 900})
+        page, complaints = context.new_page(), list[str]()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(f"http://127.0.0.1:{pages.port}/?token=t")
+        page.wait_for_selector('[data-card="states"] dd')
+        studies = page.locator('[data-card="states"]').inner_text()
+        assert "VERIFIED" in studies
+        assert page.locator("h1").inner_text() == "Migration sample-2026"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert complaints == []
+    page.wait_for_selector("#when.lost", timeout=10_000)
+    assert "Pas de réponse" in page.locator("#when").inner_text()
+    context.close()
 
 
 def test_fifty_thousand_lines_stay_quick(browser: Browser, tmp_path: Path) -> None:

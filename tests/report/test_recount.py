@@ -38,8 +38,19 @@ CREATE VIEW main AS SELECT DISTINCT ON (study_instance_uid) study_instance_uid, 
   SELECT study_instance_uid, series.modality, count(*) AS n
   FROM held JOIN series USING (study_instance_uid, series_instance_uid) GROUP BY study_instance_uid, series.modality)
   ORDER BY study_instance_uid, n DESC, modality;
+CREATE VIEW exam AS SELECT study_instance_uid, patient_key, study_day,
+  upper(trim(coalesce(study_description, ''))) AS what,
+  list_filter(string_split(modalities_in_study, '\\'), lambda name: name NOT IN ('SR', 'PR', 'KO', 'OT', 'DOC', ''))[1]
+  AS modality FROM study WHERE study_day IS NOT NULL;
 """
+REPEATED = """SELECT k.study_instance_uid, k.modality FROM exam k
+  JOIN exam b ON b.patient_key = k.patient_key AND b.modality = k.modality AND b.what = k.what
+  AND (b.study_day, b.study_instance_uid) < (k.study_day, k.study_instance_uid)
+  GROUP BY k.study_instance_uid, k.modality, k.study_day HAVING k.study_day - max(b.study_day) <= 30"""
 FIGURES = {
+    "overlap.repeated": f"SELECT count(*) FROM ({REPEATED})",
+    "overlap.shared": """SELECT count(*) FROM (
+        SELECT study_instance_uid FROM studies GROUP BY ALL HAVING count(DISTINCT source) > 1)""",
     "STUDY.source": "SELECT count(*) FROM study",
     "STUDY.migrated": """SELECT count(*) FROM study WHERE study_instance_uid NOT IN (
         SELECT study_instance_uid FROM held ANTI JOIN proven USING (study_instance_uid, sop_instance_uid))""",
@@ -56,6 +67,7 @@ FIGURES = {
     "fidelity.unverifiable": "SELECT count(*) FROM checked WHERE outcome = 'unverifiable'",
 }
 ROWS = {
+    "repeated": f"SELECT modality, count(*) FROM ({REPEATED}) GROUP BY ALL",
     "held": """SELECT modality, count(DISTINCT s.study_instance_uid), count(DISTINCT s.series_instance_uid),
         count(sop_instance_uid), sum(size_bytes) FROM series s
         LEFT JOIN held h USING (study_instance_uid, series_instance_uid) GROUP BY ALL""",
