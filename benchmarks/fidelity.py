@@ -36,7 +36,7 @@ from tests.peers.ports import free_port
 GONE = "object gone"
 FOUND = frozenset({Outcome.DIFFERS, Outcome.MISSING})
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "limits": {"attempts": 1},
+    "limits": {"attempts": 1, "latency_factor": 1000},
     "source": {"quiet_s": 1.0, "idle_timeout_s": 30},
     "normalize": {"packs": ["common"]},
     "normalize.values": {"issuer_of_patient_id": "FHA", "issuer_of_accession_number": "FHA_RIS"},

@@ -29,7 +29,8 @@ from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.tls import TlsFiles, client_context, server_context
 
 BIND_ATTEMPTS_S = 5.0
-LOOKED_UP = "phn_from_crosswalk"
+LOOKED_UP, REPLACES_UIDS = "phn_from_crosswalk", "invalid_uids_replaced"
+FOLLOWS_SENT_UIDS = frozenset({"dimse"})
 
 
 def open_site(config: Config, run_folder: str, index: int, *, receive: bool = True) -> Site:
@@ -42,6 +43,7 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
     logging.getLogger("migrate").setLevel(os.environ.get("MIGRATE_LOG", "WARNING"))
     door = doorstep(config, Path(run_folder), index, receiving=receive)
     rules = rules_of_run(config, Path(run_folder))
+    _refuse_unfollowed(config, rules)
     receiver = _receiver(door, index, Path(run_folder)) if receive else None
     source, destination = open_source(door), open_destination(door)
 
@@ -62,6 +64,13 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         crosswalk=phns_for(rules, Path(run_folder)),
         close=close,
     )
+
+
+def _refuse_unfollowed(config: Config, rules: RuleSet) -> None:
+    """Objects may go out under other UIDs only to a destination that is asked and answers by those."""
+    if config.destination.kind not in FOLLOWS_SENT_UIDS and any(bound.kind == REPLACES_UIDS for bound in rules):
+        hint = f"leave the pack uids out; it works with: {', '.join(sorted(FOLLOWS_SENT_UIDS))}"
+        raise ConfigError("this kind of destination cannot follow replaced UIDs", hint, kind=config.destination.kind)
 
 
 def rules_of_run(config: Config, run_folder: Path) -> RuleSet:

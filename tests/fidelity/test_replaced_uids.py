@@ -17,7 +17,8 @@ from pydicom.uid import UID
 from migrate.demo.archive import read_object as stored_object
 from migrate.dicom.uid import valid_uid
 from migrate.engine.asking import ask_destination
-from migrate.engine.place import uids_of_run
+from migrate.engine.place import open_site, uids_of_run
+from migrate.errors import ConfigError
 from migrate.journal import read
 from migrate.journal.store import Journal
 from migrate.manifest.uid_map import read_uid_map
@@ -27,7 +28,7 @@ from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate, Migration
 from tests.engine.objects import CT, StudyRecipe, many
 from tests.engine.objects import read as read_object
-from tests.engine.seeded import between, seeded
+from tests.engine.seeded import between, seeded, write_config
 
 PACK = {"normalize": {"packs": ["uids"]}}
 BAD_STUDY, BAD_SERIES = "1.2.0840.7.1", "1.2.0840.7.1.1"
@@ -132,6 +133,13 @@ def test_what_is_written_down_goes_before_what_follows_from_the_name_of_the_run(
     assert run_inline(bad.run) is None
     renamed = bad.run.config.model_copy(update={"run": bad.run.config.run.model_copy(update={"name": "other"})})
     assert uids_of_run(renamed, bad.run.folder)[BAD_STUDY] == read_uid_map(bad.run.folder)[BAD_STUDY]
+
+
+def test_a_destination_that_cannot_follow_replaced_uids_is_refused_before_anything_moves(tmp_path: Path) -> None:
+    given = write_config(tmp_path, PACK)
+    other = given.model_copy(update={"destination": given.destination.model_copy(update={"kind": "other"})})
+    with pytest.raises(ConfigError, match="cannot follow replaced UIDs"):
+        open_site(other, str(tmp_path), 0, receive=False)
 
 
 def test_a_run_without_invalid_uids_has_no_map(migration: Migrate) -> None:
