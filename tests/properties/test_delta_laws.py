@@ -124,7 +124,7 @@ def swapped_unseen(old: Held, new: Held) -> bool:
     return old.values == new.values and sizes[0] == sizes[1] and new.values["StudyDate"] == OLD_DAY
 
 
-few = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @few

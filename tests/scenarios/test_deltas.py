@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +14,15 @@ from pydicom.uid import UID
 
 from migrate.demo.archive import StoredObject
 from migrate.engine.crawling import CrawlOrder, run_crawl
+from migrate.engine.place import doorstep
 from migrate.engine.planning import make_plan, register_found
 from migrate.journal import read
 from migrate.journal.events import Retrieved
 from migrate.journal.store import Journal
-from migrate.stages.crawl.request import CrawlResult
+from migrate.sources import open_source
+from migrate.stages.crawl import crawl as crawl_only
+from migrate.stages.crawl.request import CrawlResult, DeltaTerms
+from tests.delta import delta_request
 from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate, Migration
 from tests.engine.objects import UID_ROOT, StudyRecipe, many
@@ -170,13 +175,12 @@ def test_a_study_that_goes_before_it_was_moved_needs_a_person_and_comes_back(mig
 
 
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("values", "kind", "same_uid"),
     [
-        ({"StudyDescription": "CORRECTED"}, "HEADER_CHANGED"),
-        ({"PatientID": "9999999997"}, "PATIENT_CHANGED"),
+        ({"StudyDescription": "CORRECTED"}, "HEADER_CHANGED", "overwrite"),
+        ({"PatientID": "9999999997"}, "PATIENT_CHANGED", "keep_old"),
     ],
 )
-@pytest.mark.parametrize("same_uid", ["overwrite", "keep_old"])
 def test_changed_attributes_are_fetched_again_and_a_destination_that_keeps_the_old_is_told(
     migration: Migrate, values: dict[str, str], kind: str, same_uid: str
 ) -> None:
@@ -220,14 +224,16 @@ def test_an_instance_that_the_destination_has_lost_is_fetched_again(migration: M
     assert len(one.held()) == 7
 
 
-def test_a_change_that_the_journal_did_not_hear_of_is_followed_later(migration: Migrate, tmp_path: Path) -> None:
+def test_a_change_that_the_journal_did_not_hear_of_is_followed_by_the_next_plan(migration: Migrate) -> None:
     one = moved(migration)
     add(one, 1, 9)
-    crawl(one)
-    before = (one.run.folder / "journal.sqlite").stat().st_mtime_ns
-    assert kinds(crawl(one)) == {}
-    assert (one.run.folder / "journal.sqlite").stat().st_mtime_ns >= before
-    assert read.states(one.run.folder) == {"CHANGED": 1, "VERIFIED": 1}
+    door = doorstep(one.run.config, one.run.folder, 0, receiving=False)
+    with Journal(one.run.folder) as journal:  # the crawl alone: a kill before the journal heard of it
+        asked = delta_request(one.run.folder, journal.db, lambda: open_source(door))
+        crawl_only(replace(asked, delta=DeltaTerms(today=date(2026, 1, 1), days=DAYS)))
+    assert read.states(one.run.folder) == {"VERIFIED": 2}
+    [retrieved] = move(one)
+    assert [e.sop_instance_uid for e in retrieved.evidence] == [f"{study(1)}.1.9"]
 
 
 def test_studies_on_their_way_take_what_came_meanwhile(migration: Migrate) -> None:
