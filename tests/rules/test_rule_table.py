@@ -282,6 +282,43 @@ CASES = {
     "a patient whom the crosswalk does not know stays": Case(
         kind="phn_kept_aside", given={"PatientID": "MRN2"}, then={"OtherPatientIDsSequence": None}
     ),
+    "the PHN that was looked up is kept aside": Case(
+        kind="phn_from_crosswalk",
+        then={
+            "PatientID": "MRN1",
+            "OtherPatientIDsSequence.0.PatientID": "MRN1",
+            "OtherPatientIDsSequence.1.PatientID": PHN,
+            "OtherPatientIDsSequence.1.IssuerOfPatientID": "BC_PHN",
+        },
+    ),
+    "the PHN that was looked up becomes the PatientID when told": Case(
+        kind="phn_from_crosswalk",
+        body='issuer = "BC_PHN"\npromote = true',
+        then={
+            "PatientID": PHN,
+            "IssuerOfPatientID": "BC_PHN",
+            "OtherPatientIDsSequence.0.PatientID": "MRN1",
+            "OtherPatientIDsSequence.1.PatientID": PHN,
+        },
+    ),
+    "a patient whose source names an issuer was looked up without one": Case(
+        kind="phn_from_crosswalk",
+        given={"IssuerOfPatientID": "FHA"},
+        then={"OtherPatientIDsSequence.1.PatientID": PHN},
+    ),
+    "a patient whom nobody could look up is reported and stays": Case(
+        kind="phn_from_crosswalk",
+        given={"PatientID": "MRN2"},
+        then={"PatientID": "MRN2", "OtherPatientIDsSequence": None},
+        flags=("no PHN is known for this patient",),
+    ),
+    "a PHN in the object that is not the one looked up is reported": Case(
+        kind="phn_from_crosswalk",
+        body='issuer = "BC_PHN"',
+        given={"OtherPatientIDsSequence": [item(PatientID=OTHER_PHN, IssuerOfPatientID="BC_PHN")]},
+        then={"PatientID": "MRN1"},
+        flags=("more than one PHN for this patient",),
+    ),
     "the institution gets a code and keeps its name": Case(
         kind="institution_code_added",
         then={
