@@ -29,6 +29,7 @@ KILL = "signal=SIGKILL"
 #: Calls that Python itself makes while it starts: spoilt only when the engine is at work.
 IN_EVERY_PROGRAM = frozenset({"openat", "recvfrom", "mmap"})
 ATTACH_TIMEOUT_S = 30.0
+TRACER_TIMEOUT_S = 5.0
 RUN_TIMEOUT_S = 240.0
 
 
@@ -100,16 +101,24 @@ def _tracer(strace: tuple[str, ...], pid: int | None, log: Path) -> Iterator[Non
     tracer = subprocess.Popen(  # noqa: S603 - strace on our own processes
         (*strace, "-p", str(pid)), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    threading.Thread(target=_once, args=(tracer, log), daemon=True).start()
+    if not any(KILL in word for word in strace):
+        threading.Thread(target=_once, args=(tracer, log), daemon=True).start()
     try:
         yield
     finally:
         tracer.send_signal(signal.SIGTERM)
-        tracer.wait()
+        try:
+            tracer.wait(TRACER_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            tracer.kill()
+            tracer.wait()
 
 
 def _once(tracer: subprocess.Popen[bytes], log: Path) -> None:
-    """`when` counts for each thread anew; one fault is enough."""
+    """`when` counts for each thread anew; one fault is enough.
+
+    Not for kills: a tracer that ends while its process dies would keep the parent from hearing of it.
+    """
     while tracer.poll() is None:
         if _fired(log):
             tracer.send_signal(signal.SIGTERM)

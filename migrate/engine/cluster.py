@@ -28,6 +28,7 @@ from migrate.stages.site import Site
 log = logging.getLogger("migrate.engine")
 
 PLUGIN = "migrate-site"
+CONNECT_S = 10
 
 
 class WorkersGone(Exception):
@@ -124,8 +125,14 @@ class Cluster:
         self._open()
 
     def _open(self) -> None:
-        self._local = None if self._scheduler else local_cluster(self._config)
-        self.client = Client(self._local or self._scheduler, set_as_default=False)
+        self._local = None
+        try:
+            self._local = None if self._scheduler else local_cluster(self._config)
+            self.client = Client(self._local or self._scheduler, set_as_default=False, timeout=CONNECT_S)
+        except (RuntimeError, OSError) as error:  # whatever Dask makes of a machine without descriptors or memory
+            if self._local:
+                self._local.close(timeout=10)
+            raise _not_started(self._scheduler, error) from None
         self._alive_at = time.monotonic()
         try:
             self.client.register_plugin(SitePlugin(self._config, self._run_folder))
@@ -214,3 +221,12 @@ class Cluster:
         if isinstance(result, BaseException):
             return [Done(study_instance_uid=study, stage=stage, key=key, error=result)]
         return [Done(study_instance_uid=study, stage=stage, key=key, event=result)]
+
+
+def _not_started(scheduler: str | None, error: Exception) -> LocalError:
+    cause = type(error.__cause__ or error).__name__
+    if scheduler:
+        hint = "is the scheduler running, and is its address right?"
+        return LocalError("the Dask cluster does not answer", hint, scheduler=scheduler, cause=cause)
+    hint = "has this machine memory, processes and open files (ulimit -n) left? then run the same command again"
+    return LocalError("the workers cannot be started", hint, cause=cause)

@@ -20,6 +20,7 @@ from migrate.journal.store import Journal
 from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate, Migration, migrations
 from tests.engine.objects import many
+from tests.peers.ports import free_port
 
 
 @pytest.fixture
@@ -120,3 +121,9 @@ def test_workers_that_are_killed_until_none_comes_back_are_started_again(migrati
             told.append(collected(cluster))
     assert all(done.worker_lost or done.event for done in told)
     assert told[-1].event == Checksummed(study_instance_uid=study.study_instance_uid)
+
+
+def test_a_scheduler_that_is_not_there_is_an_error_with_what_to_look_at(migration: Migrate) -> None:
+    one = migration(many(1))
+    with pytest.raises(LocalError, match="does not answer"):
+        Cluster(one.run.config, str(one.run.folder), f"tcp://127.0.0.1:{free_port()}")
