@@ -62,7 +62,7 @@ class Study:
 def studies(count: int, *, nasty: bool = False) -> list[Study]:
     """`count` studies with every fate: VERIFIED, QUARANTINED, EXCLUDED, PLANNED."""
     chance = random.Random(20260301)
-    found = []
+    found: list[Study] = []
     for number in range(count):
         fate = {3: "QUARANTINED", 7: "EXCLUDED", 9: "PLANNED"}.get(number % 11, "VERIFIED")
         study = Study(
