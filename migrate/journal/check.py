@@ -17,7 +17,7 @@ from pathlib import Path
 from migrate.errors import JournalError
 from migrate.journal import guards, sql
 from migrate.journal.events import EVENTS
-from migrate.journal.opening import broken_link, get_meta, refuse_newer
+from migrate.journal.opening import UNREADABLE, broken_link, get_meta, refuse_newer
 from migrate.journal.states import TRANSITIONS, State
 
 MOST_PROBLEMS = 100
@@ -53,7 +53,7 @@ def check(path: Path) -> Report:
             refuse_newer(db, path)
             problems = tuple(itertools.islice(_problems(db), MOST_PROBLEMS))
             counts = _counts(db)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         return Report(problems=(f"it cannot be opened: {error}",))
     return Report(events=counts[0], studies=counts[1], problems=problems)
 
@@ -131,7 +131,7 @@ def _counts(db: sqlite3.Connection) -> tuple[int, int]:
             db.execute("SELECT count(*) FROM events").fetchone()[0],
             db.execute("SELECT count(*) FROM studies").fetchone()[0],
         )
-    except sqlite3.Error:
+    except UNREADABLE:
         return 0, 0
 
 

@@ -18,6 +18,8 @@ FILE_NAME = "journal.sqlite"
 FORMAT_VERSION = 2
 #: So many of the newest events are linked again at every opening; `journal check` does all.
 LINKS_AT_OPENING = 1_000
+#: What SQLite says of a damaged file; the names of damaged columns are no text any more.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 REPAIR = "look at it with: migrate journal check; make a new one from the manifests with: migrate journal rebuild"
 
 
@@ -45,7 +47,7 @@ def open_database(path: Path, least_seq: int = 0) -> sqlite3.Connection:
         _quick_check(db)
         _upgrade(db)
         _whole_to_the_end(db, path, least_seq)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         db.close()
         raise told(path, error) from None
     except BaseException:

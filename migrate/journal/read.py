@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from migrate.errors import JournalError
 from migrate.journal import sql
-from migrate.journal.opening import FILE_NAME, REPAIR, broken_link, refuse_newer
+from migrate.journal.opening import FILE_NAME, REPAIR, UNREADABLE, broken_link, refuse_newer
 
 STUDY_COLUMNS = ("study_instance_uid", "state", "exception_class", "detail", "attempts", "updated_at")
 
@@ -32,7 +32,7 @@ def connected(run_folder: Path) -> Iterator[sqlite3.Connection | None]:
     try:
         refuse_newer(db, path)
         yield db
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise JournalError("the journal cannot be read", REPAIR, journal=path, reason=str(error)) from None
     finally:
         db.close()

@@ -17,7 +17,7 @@ from typing import Any
 
 from migrate.errors import JournalError
 from migrate.journal import guards, sql, windows
-from migrate.journal.opening import FILE_NAME, told
+from migrate.journal.opening import FILE_NAME, UNREADABLE, told
 from migrate.journal.store import Journal
 
 WORK_FOLDER = "journal.rebuilding"
@@ -54,7 +54,7 @@ def salvage(run_folder: Path, journal: Journal) -> int:
     if not path.is_file():
         return 0
     windows.prepare(journal.db)
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as old:
+    with suppress(*UNREADABLE), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as old:
         old.row_factory = sqlite3.Row
         with journal.transaction() as db:
             return sum(_copied(db, table, row) for table, query in SALVAGED.items() for row in _readable(old, query))
@@ -62,7 +62,7 @@ def salvage(run_folder: Path, journal: Journal) -> int:
 
 
 def _readable(old: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
-    with suppress(sqlite3.Error):
+    with suppress(*UNREADABLE):
         for row in old.execute(query):
             values = dict(row)
             if guards.DIGEST not in values or guards.is_sound(values):

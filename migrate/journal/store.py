@@ -21,7 +21,7 @@ from migrate.journal.effects import EFFECTS
 from migrate.journal.events import Event
 from migrate.journal.guards import is_sound
 from migrate.journal.lease import Lease
-from migrate.journal.opening import FILE_NAME, REPAIR, chained, get_meta, open_database, told
+from migrate.journal.opening import FILE_NAME, REPAIR, UNREADABLE, chained, get_meta, open_database, told
 from migrate.journal.states import State, follow
 from migrate.model import Defect, Evidence, now
 
@@ -57,7 +57,7 @@ class Journal:
             self._chain = get_meta(self.db, "chain") or ""
             self._epoch = str(int(get_meta(self.db, "epoch") or 0) + 1)
             self.db.execute(sql.SET_META, ("epoch", self._epoch))
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             self._lease.release()
             raise told(self.path, error) from None
         except BaseException:
@@ -90,7 +90,7 @@ class Journal:
             self._still_ours()
             yield self.db
             self.db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             self._roll_back()
             raise told(self.path, error) from None
         except BaseException:

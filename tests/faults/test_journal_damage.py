@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
@@ -21,7 +22,7 @@ from migrate.journal.store import Journal
 from tests.engine.events import MAKERS, STUDY, defect, straight
 
 ROWS = 3_000
-FLIPS = 250  # benchmarks/journal_flips.py does thousands
+FLIPS = int(os.environ.get("MIGRATE_FLIPS", "250"))
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
 
@@ -54,7 +55,7 @@ def content(path: Path) -> list[tuple[object, ...]] | None:
         with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as db:
             db.text_factory = bytes
             return [tuple(row) for name in tables for row in db.execute(f"SELECT * FROM {name} NOT INDEXED")]
-    except (sqlite3.Error, OverflowError):
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError):
         return None
 
 
@@ -66,10 +67,10 @@ def flipped(sound: Path, bit: int) -> bytes:
 
 
 def is_found_out(folder: Path) -> bool:
-    """The journal is refused when it is opened, or the check says what is wrong."""
-    if not check(folder / FILE_NAME).sound:
-        return True
+    """The check says what is wrong, or the journal is refused when it is opened."""
     try:
+        if not check(folder / FILE_NAME).sound:
+            return True
         Journal(folder).close()
     except JournalError:
         return True
@@ -106,8 +107,8 @@ def test_a_flipped_bit_is_an_error_of_ours_and_never_a_traceback(
 ) -> None:
     place = bit if anywhere else bit % (100 * 8)  # the first 100 bytes are SQLite's header
     folder = fresh(tmp_path_factory.mktemp("flip") / "run", flipped(sound, place))
-    assert isinstance(check(folder / FILE_NAME).problems, tuple)
     with suppress(JournalError):
+        assert isinstance(check(folder / FILE_NAME).problems, tuple)
         Journal(folder).close()
 
 
