@@ -6,15 +6,15 @@ known before its last fragment leaves: a file that changed on the disk is never 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from migrate.dicom.digest import Xxh3
-from migrate.dicom.part10 import read_meta
-from migrate.errors import LocalError
+from migrate.errors import IllegalDicom, LocalError
 from migrate.peers import Sendable
 from migrate.wire.dimse.outgoing import FileRange, Outgoing
 
-BLOCK_BYTES = 262_144
+NEAR_BYTES = 65_536
 
 
 class Damaged(LocalError):
@@ -35,10 +35,13 @@ class Proof:
         self.item = item
         self.sent = Xxh3()
         self._staged = Xxh3()
-        with item.path.open("rb", buffering=0) as file:
-            self._offset = read_meta(file.fileno()).dataset_offset
-        self._segments = item.segments()
         evidence = item.evidence
+        # What is not the data set is our own preamble and meta; a file of another length fails the digest.
+        self._offset = item.path.stat().st_size - evidence.size_bytes
+        if self._offset <= 0:
+            raise IllegalDicom("a staged file is truncated", missing_bytes=-self._offset)
+        self._near: tuple[int, bytes] = (0, b"")
+        self._segments = item.segments()
         self.outgoing = Outgoing(
             sop_class_uid=evidence.sop_class_uid,
             sop_instance_uid=item.sent.sop_instance_uid,
@@ -85,10 +88,18 @@ class Proof:
         self._digest_file(at, self.item.evidence.size_bytes)
 
     def _digest_file(self, begin: int, end: int) -> None:
-        if begin == end:
-            return
-        with self.item.path.open("rb") as file:
-            file.seek(self._offset + begin)
-            while begin < end and (block := file.read(min(BLOCK_BYTES, end - begin))):
-                self._staged.update(block)
-                begin += len(block)
+        while begin < end:
+            piece = self._piece(begin, end)
+            self._staged.update(piece)
+            begin += len(piece)
+
+    def _piece(self, begin: int, end: int) -> memoryview:
+        """Bytes of the data set from `begin`; replaced elements lie close together, so one read serves most."""
+        at, block = self._near
+        if not at <= begin < at + len(block):
+            with self.item.path.open("rb", buffering=0) as file:
+                at, block = begin, os.pread(file.fileno(), NEAR_BYTES, self._offset + begin)
+            if not block:
+                raise Damaged("a staged file became shorter", wire=self.item.evidence.wire_xxh3)
+            self._near = (at, block)
+        return memoryview(block)[begin - at : end - at]

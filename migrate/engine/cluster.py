@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import pickle
 import queue
 import time
 from dataclasses import dataclass, replace
@@ -83,21 +84,27 @@ def task_key(stage: str, study_instance_uid: str, epoch: int) -> str:
     return f"{stage}-{study_instance_uid}-{epoch}"
 
 
-def run_stage(stage: str, work: Any, key: str) -> Any:
+def run_stage(stage: str, packed: bytes, key: str) -> bytes:
     """One stage of one study, in a worker. Returns its event, or the MigrateError it raised.
 
+    Both are pickled here and in the engine alone: Dask's scheduler would unpack and pack them once more.
     When a worker dies with a result that nobody has fetched yet, Dask runs the task again somewhere else:
     a repeated upload asks the destination before it sends.
     """
     plugin: Any = get_worker().plugins[PLUGIN]
     if plugin.site is None:
-        return plugin.why
+        return _pack(plugin.why)
+    work = pickle.loads(packed)  # noqa: S301 - from our own engine, by the same way as the task itself
     try:
         if stage == "upload" and not plugin.site.area.first_time(key):
             work = replace(work, doubtful=True)
-        return STAGES[stage].run(plugin.site, work)
+        return _pack(STAGES[stage].run(plugin.site, work))
     except MigrateError as error:
-        return error
+        return _pack(error)
+
+
+def _pack(value: Any) -> bytes:
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
 
 class Cluster:
@@ -166,7 +173,7 @@ class Cluster:
         key = task_key(stage, study_instance_uid, epoch)
         self._tasks[key] = (study_instance_uid, stage)
         future = self.client.submit(
-            run_stage, stage, work, key, key=key, pure=False, retries=0, resources={STAGES[stage].resource: 1}
+            run_stage, stage, _pack(work), key, key=key, pure=False, retries=0, resources={STAGES[stage].resource: 1}
         )
         future.add_done_callback(self._finished.put)
 
@@ -213,7 +220,7 @@ class Cluster:
             return []  # given up with the workers that ran it
         study, stage = self._tasks.pop(key)
         try:
-            result = future.result(timeout=30)
+            result = pickle.loads(future.result(timeout=30))  # noqa: S301 - packed by `run_stage`
         except Exception as error:  # noqa: BLE001 - whatever a worker raised is told to the engine
             return [Done(study_instance_uid=study, stage=stage, key=key, error=error)]
         finally:

@@ -25,6 +25,9 @@ def configure() -> None:
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
             "distributed.admin.tick.limit": "60s",
+            # A tenth of our time goes into looking at ourselves a hundred times a second.
+            "distributed.worker.profile.enabled": False,
+            "distributed.admin.system-monitor.interval": "10s",
             # Its pages would show every local user which studies are moved.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],

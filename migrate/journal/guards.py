@@ -23,13 +23,14 @@ GUARDED: Mapping[str, tuple[str, ...]] = {
     "runs": ("run_id",),
 }
 DIGEST = "digest"
+_TEXT_OF = json.JSONEncoder(default=repr).encode
 _HEX_DIGITS = 15  # 60 bits: an INTEGER of SQLite that is never negative
 
 
 def row_digest(*values: object) -> int:
     """The checksum of one row; the values come in the order of the sorted column names."""
     # Text that decayed into bytes has a digest too: another one.
-    return int(xxh3(json.dumps(values, default=repr).encode())[:_HEX_DIGITS], 16)
+    return int(xxh3(_TEXT_OF(values).encode())[:_HEX_DIGITS], 16)
 
 
 def is_sound(row: Mapping[str, object]) -> bool:

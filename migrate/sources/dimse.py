@@ -21,7 +21,7 @@ from migrate.wire.dimse.endpoint import Endpoint
 from migrate.wire.dimse.limits import Limits
 from migrate.wire.dimse.retrieval import MoveEnd
 from migrate.wire.query import Query
-from migrate.wire.stacks import STACKS
+from migrate.wire.stacks import stack_of
 
 FAILURES = frozenset({MoveClass.BUSY, MoveClass.CONFIG, MoveClass.FAILED})
 UNKNOWN_DESTINATION = 0xA801  # PS3.4 C.4.2.1.5: Move Destination unknown
@@ -49,7 +49,7 @@ class DimseSource:
             tls=door.tls,
             limits=Limits(),
         )
-        self.stack = STACKS[block.stack]
+        self.stack = stack_of(block.stack)
         self._query = Query(self.endpoint, self.stack)
         self._method = door.retrieve if block.retrieve == "auto" else block.retrieve
 

@@ -15,7 +15,7 @@ from migrate.peers import StagedStudy
 from migrate.rules.apply import Normalized as Changed
 from migrate.rules.result import header_after
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import StagedObject, edited, is_whole, read_staged
+from migrate.stages.staged import StagedObject, edited, is_whole, read_staged, remember, segments_of
 
 
 def normalize(site: Site, study: StagedStudy) -> Event:
@@ -37,6 +37,8 @@ def normalize(site: Site, study: StagedStudy) -> Event:
             staged = read_staged(site.area, evidence)
             result = edited(site, study, staged.header)
             prepared.append(_prepared(evidence, staged, result))
+            if not staged.header.syntax.deflated:
+                remember(site, study, evidence, segments_of(staged, result.edits))
         except IllegalDicom as error:
             defects.append(defect(ExceptionClass.ILLEGAL_DICOM, evidence.sop_instance_uid, str(error)))
         else:

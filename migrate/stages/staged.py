@@ -16,6 +16,7 @@ from migrate.model import Evidence, SentUids
 from migrate.peers import Sendable, StagedStudy
 from migrate.rules.apply import Normalized, normalize
 from migrate.rules.rule import RunFacts
+from migrate.stages.recent import Segments
 from migrate.stages.site import Site
 from migrate.staging.area import LandingArea
 from migrate.staging.sent import sent_blocks
@@ -80,11 +81,13 @@ def facts_of_run(run: RunBlock, facility: str, modified_at: str) -> RunFacts:
     )
 
 
-def segments_of(staged: StagedObject, edits: Edits) -> tuple[bytes | tuple[int, int], ...]:
+def segments_of(staged: StagedObject, edits: Edits) -> Segments:
     """The edits spliced in front of, between and behind untouched ranges of the data set.
 
     A deflated object has no ranges that could be kept: it is deflated again as a whole.
     """
+    if not edits:
+        return ((0, staged.size_bytes),)
     parts = splice(staged.header, edits)
     if staged.header.syntax.deflated:
         whole = ((0, staged.size_bytes),)
@@ -116,7 +119,20 @@ def by_sent_study(items: Iterable[Sendable]) -> dict[str, list[Sendable]]:
     return found
 
 
-def _segments(site: Site, study: StagedStudy, evidence: Evidence) -> tuple[bytes | tuple[int, int], ...]:
-    staged = read_staged(site.area, evidence)
-    edits = edited(site, study, staged.header).edits
-    return segments_of(staged, edits) if edits else ((0, evidence.size_bytes),)
+def _segments(site: Site, study: StagedStudy, evidence: Evidence) -> Segments:
+    key = _key(study, evidence)
+    known = site.recent.get(key)
+    if known is None:
+        staged = read_staged(site.area, evidence)
+        known = segments_of(staged, edited(site, study, staged.header).edits)
+    return known
+
+
+def remember(site: Site, study: StagedStudy, evidence: Evidence, segments: Segments) -> None:
+    """Let `sendables` find how this instance is sent without reading its file."""
+    site.recent.put(_key(study, evidence), segments)
+
+
+def _key(study: StagedStudy, evidence: Evidence) -> tuple[str, ...]:
+    """Everything that segments depend on besides the run."""
+    return evidence.wire_xxh3, study.study_instance_uid, study.facility, study.modified_at

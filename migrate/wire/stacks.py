@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from migrate.wire.dimse.pynetdicom_stack import PynetdicomAssociation
 from migrate.wire.dimse.scu import Association
 
-STACKS: Final[dict[str, type[Association]]] = {"own": Association, "pynetdicom": PynetdicomAssociation}
+
+def stack_of(name: str) -> type[Association]:
+    """The implementation with this name. pynetdicom is loaded when it is asked for: few need it.
+
+    Raises:
+        KeyError: No such implementation.
+    """
+    if name == "own":
+        return Association
+    if name == "pynetdicom":
+        from migrate.wire.dimse.pynetdicom_stack import PynetdicomAssociation  # noqa: PLC0415 - costs a tenth of a second
+
+        return PynetdicomAssociation
+    raise KeyError(name)

@@ -23,7 +23,7 @@ from migrate.wire.dimse.endpoint import Endpoint
 from migrate.wire.dimse.limits import Limits
 from migrate.wire.dimse.scu import Association
 from migrate.wire.dimse.tls import client_context
-from migrate.wire.stacks import STACKS
+from migrate.wire.stacks import stack_of
 
 __all__ = ["LOCAL_CHECKS", "PROBES", "Assessed", "Assessment", "Check", "announced", "assess"]
 
@@ -129,7 +129,7 @@ def _scene(
     assessment: Assessment, side: Side, say: Callable[[Check], None], peer: tuple[ProfileFile, Endpoint]
 ) -> Scene:
     older, endpoint = peer
-    stack = STACKS[assessment.config.source.stack] if side == "source" else Association
+    stack = stack_of(assessment.config.source.stack) if side == "source" else Association
     budget = Budget(assessment.queries if side == "source" else DESTINATION_QUERIES)
     before = older.learnt if older.peer == _peer_name(endpoint) else {}
     finder = Finder(endpoint, stack, budget)
