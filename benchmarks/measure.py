@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 CLOCK_OF_ALL_THREADS = 2  # CPUCLOCK_SCHED, the low bits of a process's clock id
 PEAK = "VmHWM:"
@@ -81,25 +83,30 @@ class Snapshot:
         return sum(cpu_s(pid) for pid in self.pids) - self.at_s
 
 
-def command(arguments: Sequence[str | Path], env: Mapping[str, str] | None = None, ok: Iterable[int] = (0,)) -> Usage:
-    """Run a program to its end.
+def command(
+    arguments: Sequence[str | Path], env: Mapping[str, str] | None = None, output: IO[bytes] | None = None
+) -> Usage:
+    """Run a program to its end; what it prints goes to `output`.
 
     Raises:
-        RuntimeError: It ended with another code than those in `ok`.
+        RuntimeError: It ended with another code than 0; the end of what it said on stderr is in the text.
     """
-    began = time.monotonic()
-    process = subprocess.Popen(  # noqa: S603 - programs of this bench, no shell
-        [str(one) for one in arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **(env or {})},
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in set(ok):
-        raise RuntimeError(f"{arguments[0]} ended with {process.returncode}")
-    return Usage(time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    with tempfile.TemporaryFile() as said:
+        began = time.monotonic()
+        process = subprocess.Popen(  # noqa: S603 - programs of this bench, no shell
+            [str(one) for one in arguments],
+            stdout=output or subprocess.DEVNULL,
+            stderr=said,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        wall_s = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{arguments[0]} ended with {process.returncode}: {said.read()[-2000:].decode()}")
+    return Usage(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
 Side = Callable[[], Trial]

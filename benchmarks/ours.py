@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.corpus import KINDS, Listed, listing, objects
 from migrate.config import FILE_NAME, load
 from migrate.destinations.dimse import DimseDestination
+from migrate.dicom.digest import Digester
 from migrate.dicom.part10 import FileMeta, read_meta
 from migrate.engine.place import doorstep, open_site
 from migrate.model import InstanceRef
@@ -61,6 +62,34 @@ def start_receiver(folder: Path, port: int, ae_title: str = "MIGRATE", *, lands:
     receiver.start()
     _open.extend((area.close, receiver.stop))
     _kept.update(registry=registry, area=area)
+
+
+class _Digested:
+    """An object that is digested and forgotten."""
+
+    def __init__(self, transfer_syntax_uid: str) -> None:
+        self._digester = Digester(transfer_syntax_uid)
+        self.write = self._digester.feed
+
+    def finish(self) -> int:
+        """Always success."""
+        self._digester.close()
+        return 0
+
+    def discard(self, reason: str) -> None:
+        """Nothing to undo."""
+
+
+class _TakesEverything:
+    def begin(self, incoming: Incoming) -> _Digested:
+        return _Digested(incoming.transfer_syntax_uid)
+
+
+def take_everything(ae_title: str, port: int) -> None:
+    """Listen as a destination that answers success to everything and keeps nothing."""
+    receiver = Receiver(ReceiverOptions(ae_title=ae_title, host="127.0.0.1", port=port), _TakesEverything())
+    receiver.start()
+    _open.append(receiver.stop)
 
 
 def expect(studies: Mapping[str, Sequence[str]]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import wire
+from benchmarks import disk, growth, large, migration, wire
 from benchmarks.machine import facts
 from benchmarks.report import Result, figure, keep
 from benchmarks.rows import Row
@@ -43,6 +43,11 @@ BENCHES = (
     Bench("send", wire.send),
     Bench("upload", wire.upload),
     Bench("retrieve", wire.retrieve),
+    Bench("proof", migration.proof),
+    Bench("pipeline", migration.pipeline),
+    Bench("growth", growth.growth),
+    Bench("staging", disk.staging),
+    Bench("large", large.large),
 )
 
 
@@ -61,6 +66,7 @@ def main() -> int:
             scale=asked.scale * (QUICK_SCALE if asked.quick else 1.0),
             most_rounds=QUICK_ROUNDS if asked.quick else asked.rounds,
             profiles=not asked.no_profiles,
+            python=asked.python,
         )
         for bench in BENCHES:
             if bench.name in wanted:
@@ -91,6 +97,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a quarter of everything, two rounds")
     parser.add_argument("--no-profiles", action="store_true", help="do not explain what is missed")
     parser.add_argument("--scratch", default=None, help="folder on the disk to measure on")
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the installation to measure")
     parser.add_argument("--results", default=FOLDER, help="folder for results.json and results.md")
     return parser.parse_args()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,9 +22,11 @@ class Setting:
         scale: Factor on every amount.
         most_rounds: Upper bound on the rounds of a row.
         profiles: Explain what is missed with a profile.
+        python: The interpreter of an installation of `migrate`, for rows about whole runs.
     """
 
     folder: Path
+    python: str = sys.executable
     scale: float = 1.0
     most_rounds: int = 9
     profiles: bool = True
