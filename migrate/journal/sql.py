@@ -81,11 +81,12 @@ SET_EXCEPTION = "UPDATE studies SET exception_class = ?, detail = ? WHERE study_
 SET_FLUSHED = "UPDATE studies SET flushed = ? WHERE study_instance_uid = ?"
 TO_FLUSH = """SELECT study_instance_uid, state FROM studies
   WHERE flushed = 0 AND state IN ('VERIFIED', 'QUARANTINED') ORDER BY study_instance_uid LIMIT ?"""
+# No wait is an hour long: whatever should wait for longer was dated before the clock was set back.
 READY = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
-  WHERE state = ? AND next_at <= ? ORDER BY rank, study_instance_uid LIMIT ?"""
+  WHERE state = ?1 AND (next_at <= ?2 OR next_at > ?2 + 3600) ORDER BY rank, study_instance_uid LIMIT ?3"""
 READY_OF = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
-  WHERE study_instance_uid = ? AND state = ? AND next_at <= ?"""
-WAITING = "SELECT count(*), min(next_at) FROM studies WHERE state = ? AND next_at > ?"
+  WHERE study_instance_uid = ?1 AND state = ?2 AND (next_at <= ?3 OR next_at > ?3 + 3600)"""
+WAITING = "SELECT count(*), min(next_at) FROM studies WHERE state = ?1 AND next_at > ?2 AND next_at <= ?2 + 3600"
 COUNT_STATES = "SELECT state, count(*) FROM studies GROUP BY state"
 COUNT_CLASSES = "SELECT exception_class, count(*) FROM studies WHERE state = 'QUARANTINED' GROUP BY exception_class"
 STUDY_STATES = """SELECT study_instance_uid, state, exception_class, detail, attempts, updated_at
