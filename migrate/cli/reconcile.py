@@ -50,6 +50,9 @@ def reconcile(
     session.result({**result.to_json(), "lookalikes": alike, "acceptance": asdict(reached)})
     for level, counts in (("studies", result.studies), ("instances", result.instances)):
         session.tell(f"{level}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    if any(result.rejected.values()):
+        behind = " and ".join(f"{n:,} {name}" for name, n in result.rejected.items())
+        session.tell(f"of what is excluded, the source has rejected or hidden: {behind}")
     session.tell("findings: " + ", ".join(f"{n:,} {name}" for name, n in result.findings.items()))
     if any(alike.values()):
         session.tell("look-alikes: " + ", ".join(f"{n:,} {kind}" for kind, n in alike.items() if n))
