@@ -175,6 +175,6 @@ def rows_of_studies(
         FormatTooNew: A file was written by a newer version.
         ManifestDamaged: A file cannot be read; its name is in the facts.
     """
-    where = ds.field("study_instance_uid").isin(list(studies))
+    where = ds.field("study_instance_uid").isin(pa.array(studies, pa.string()))  # typed: there may be none
     found: dict[str, list[Any]] = read_table(run_folder, table, columns, where).to_pydict()
     return found

@@ -93,7 +93,7 @@ def troubled(migration: Migrate) -> Migration:
 def test_a_quarantined_study_can_be_listed_shown_waived_exported_and_retried(troubled: Migration) -> None:
     folder, study = troubled.run.folder, f"{UID_ROOT}.3"
     status = migrate(folder, "--json", "status").json
-    assert set(status) == STATUS_KEYS
+    assert set(status) >= STATUS_KEYS
     assert status["states"] == {"QUARANTINED": 1, "VERIFIED": 2}
     assert status["exceptions"] == {"MISSING_AT_SOURCE": 1}
     assert status["instances"] == {"source": 9, "received": 6, "uploaded": 6, "verified": 6}

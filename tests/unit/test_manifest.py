@@ -260,3 +260,11 @@ def test_polars_and_duckdb_read_the_balance_with_its_own_source_column(place: Ma
     glob = str(place.run_folder / "manifests" / "balance" / "*" / "*.parquet")
     assert polars.read_parquet(glob, hive_partitioning=False)["source"].to_list() == [7]
     assert duckdb.sql(f"select source from read_parquet('{glob}', hive_partitioning=false)").fetchall() == [(7,)]
+
+
+def test_the_rows_of_no_study_are_none(place: Manifests) -> None:
+    write_part(place, "studies", "1", {"study_instance_uid": ["1.2"]})
+    assert rows_of_studies(place.run_folder, "studies", [], ["study_instance_uid"]) == {"study_instance_uid": []}
+    assert rows_of_studies(place.run_folder, "studies", iter(["1.2"]), ["study_instance_uid"]) == {
+        "study_instance_uid": ["1.2"]
+    }
