@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from benchmarks.torture.outcome import Budget, Outcome
 from benchmarks.torture.stand import Stand
@@ -45,14 +46,24 @@ def kill_at(stand: Stand, points: Iterable[Point], budget: Budget, chance: rando
 
 
 def kill_in_a_row(stand: Stand, points: Iterable[Point]) -> Outcome:
-    """One migration, killed at one point after another: each run repairs and is killed while it does."""
-    outcome = Outcome("kills in a row", "one migration, each repairing run killed at a point of its own")
-    run, where = stand.begin(), []
+    """Killed at one point after another: each run repairs and is killed while it does.
+
+    A run that ends all the same (its worker was killed and started again) is judged, and the next point
+    meets a new migration.
+    """
+    outcome = Outcome("kills in a row", "each repairing run is killed at a point of its own")
+    run: Path | None = None
+    where: list[str] = []
     for point in points:
+        run = run or stand.begin()
         hit = run_spoilt(run, point)
         outcome.tried += hit.fired
         where.append(str(point) if hit.fired else f"{point} not reached")
-    outcome.add(", ".join(where), stand.verdict(run))
+        if hit.ended.code == 0:
+            outcome.add(", ".join(where), stand.verdict(run, hit.ended))
+            run, where = None, []
+    if run:
+        outcome.add(", ".join(where), stand.verdict(run))
     return outcome
 
 

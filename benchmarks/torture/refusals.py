@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.torture.outcome import Budget, Outcome
 from benchmarks.torture.stand import Stand
@@ -79,14 +80,21 @@ def refuse(stand: Stand, refusals: Iterable[Refusal], budget: Budget, chance: ra
 
 
 def refuse_in_a_row(stand: Stand, refusals: Iterable[tuple[Refusal, int]]) -> Outcome:
-    """One migration, refused in one way after another."""
-    outcome = Outcome("calls refused in a row", "one migration, each run refused at a call of its own")
-    run, where = stand.begin(), []
+    """Refused in one way after another; a run that ends all the same is judged, and another migration begins."""
+    outcome = Outcome("calls refused in a row", "each run is refused at a call of its own")
+    run: Path | None = None
+    where: list[str] = []
     for refusal, number in refusals:
+        run = run or stand.begin()
         point = refusal.at(number)
-        _judge(outcome, refusal, point, run_spoilt(run, point, f"error={refusal.error}"))
+        hit = run_spoilt(run, point, f"error={refusal.error}")
+        _judge(outcome, refusal, point, hit)
         where.append(f"{point} {refusal.error}")
-    outcome.add(", ".join(where), stand.verdict(run))
+        if hit.ended.code == 0:
+            outcome.add(", ".join(where), stand.verdict(run, hit.ended))
+            run, where = None, []
+    if run:
+        outcome.add(", ".join(where), stand.verdict(run))
     return outcome
 
 

@@ -116,11 +116,11 @@ class Stand:
             ended = migrate(run, "run", timeout_s=RUN_TIMEOUT_S)
         return ended
 
-    def verdict(self, run: Path) -> Verdict:
-        """Finish `run` and compare its end with the undisturbed one; a good run folder is deleted."""
+    def verdict(self, run: Path, ended: Ended | None = None) -> Verdict:
+        """Finish `run`, unless it has ended, and compare with the undisturbed end; a good run folder is deleted."""
         if "undisturbed" not in self.__dict__:
             raise RuntimeError("ask for `undisturbed` before the first trial: it empties the destination")
-        ended = self.finish(run)
+        ended = ended or self.finish(run)
         verdict = judge(end_state(run, self.far), self.undisturbed, ended)
         if verdict.clean:
             shutil.rmtree(run)

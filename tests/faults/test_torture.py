@@ -27,23 +27,24 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("torture"), pytest.mark.
 ORTHANC, DCMQRSCP = PAIRS[1], PAIRS[2]
 MOST_CUTS_OF_THE_CONTROL = 24
 
-#: Each run repairs what the one before left, and is killed at the next point: while it opens, lands, sends, records,
-#: writes the tables, clears the staging area.
+#: Each run repairs what the one before left, and is killed at the next point, while it opens, records, writes tables,
+#: sends, lands. A run of which only the worker was killed ends by itself; the next point meets a new migration.
 KILLS = (
     Point("engine", "pwrite64", 7),
-    Point("worker", "rename", 3),
     Point("engine", "fdatasync", 9),
-    Point("worker", "sendmsg", 5),
     Point("engine", "pwrite64", 150),
-    Point("engine", "rename", 1),
+    Point("worker", "sendmsg", 5),
+    Point("engine", "fsync", 9),
+    Point("engine", "unlink", 4),
+    Point("worker", "rename", 3),
 )
 #: What fails, and at which call.
 REFUSED = (
     ("engine pwrite64 ENOSPC", 12),
     ("worker rename ENOSPC", 1),
+    ("engine fdatasync EIO", 6),
     ("worker sendmsg ECONNRESET", 4),
     ("worker recvfrom ECONNRESET", 9),
-    ("engine fdatasync EIO", 6),
 )
 
 
