@@ -140,3 +140,8 @@ def test_a_year_becomes_months_and_a_month_days() -> None:
     hours = children(children(months[1])[0])
     assert len(hours) == 24
     assert len(children(hours[0])) == 60
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_the_first_and_the_last_day_there_are_can_be_asked_alone(day: date) -> None:
+    assert Window(axis=DATE, first=day, last=day).keys == {"StudyDate": f"{day.year:04d}{day.month:02d}{day.day:02d}"}

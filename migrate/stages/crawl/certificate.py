@@ -19,7 +19,7 @@ _MOST_NAMED = 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Certificate:
-    """The axes that are closed, and the windows that are not.
+    """The axes that are closed, those that were begun, and the windows that are not.
 
     `universal`: the query without any key was answered whole; that alone proves everything that the
     peer shows at all. `axis_of_window` maps a window's ordinal to its axis (0 date, 1 patient,
@@ -29,6 +29,7 @@ class Certificate:
     windows: int
     capped: int
     axes: frozenset[str]
+    swept: frozenset[str]
     universal: bool
     open_windows: tuple[str, ...]
     axis_of_window: list[int]
@@ -40,10 +41,14 @@ class Certificate:
         return Expectations(axes=self.axes, time_cut_days=self.days_cut_by_time)
 
     def closed(self, *, whole: bool) -> bool:
-        """Whether nothing can have been missed, as far as windows can say."""
+        """Whether nothing can have been missed, as far as windows can say.
+
+        Every axis that was begun must be closed: a further axis is only begun where the ones before it
+        may all be blind to the same study.
+        """
         if not whole:
             return DATE in self.axes
-        return self.universal or (DATE in self.axes and bool({PATIENT, ACCESSION} & self.axes))
+        return self.universal or (self.axes == self.swept and self.axes >= {DATE, PATIENT})
 
 
 def certify(windows: Callable[[], Iterable[WindowRow]]) -> Certificate:
@@ -57,13 +62,15 @@ def certify(windows: Callable[[], Iterable[WindowRow]]) -> Certificate:
         if row.proven:
             codes[row.ordinal] = _AXIS_CODES[axis]
         if row.parent is None:
-            swept.add(axis)
             roots[axis] = roots[axis] and row.closed
+        if row.parent is None and "=" not in row.window_id:
+            swept.add(axis)
             universal = universal or (axis == PATIENT and row.proven)
     return Certificate(
         windows=count,
         capped=capped,
         axes=frozenset(axis for axis in swept if roots[axis]),
+        swept=frozenset(swept),
         universal=universal,
         open_windows=_open_windows(windows),
         axis_of_window=codes,

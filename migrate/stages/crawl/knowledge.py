@@ -26,7 +26,8 @@ class Knowledge:
         caps: The peer's result cap.
         alphabet: Letters that are asked for whether they were seen or not.
         question_mark: The peer honours `?` inside a text key; None when not tried.
-        placed: (axis, place) for which every letter not seen there was asked for by itself.
+        placed: (keyword, place) for which every letter not seen there was asked for by itself.
+        few: The archive is known to be small.
         junk: Answers without a UID come in windows without any study: cutting does not help.
         endless: How many answers had no end.
     """
@@ -41,6 +42,7 @@ class Knowledge:
     modalities: set[str] = field(default_factory=lambda: set(MODALITIES))
     question_mark: bool | None = None
     placed: set[tuple[str, int]] = field(default_factory=set)
+    few: bool = False
     junk: bool = False
     endless: int = 0
     studies: int = 0

@@ -38,7 +38,7 @@ def go_on(request: CrawlRequest, crawl_id: str, sweep: Sweep) -> bool:
 def _reopen(request: CrawlRequest) -> None:
     """Windows whose count was being proven go back to `open`; the pieces below them are dropped."""
     for row in journal.undecided_windows(request.db):
-        if row.state != "split" or row.capped:
+        if row.state != "split" or row.capped or not row.attempts:
             continue
         below = [piece.ordinal for piece in _all_below(request, row.window_id)]
         again = replace(row, state="open", status=None, matches=None, studies=None, why="", strategy=0)

@@ -32,8 +32,8 @@ from migrate.stages.crawl.windows import (
 DAYS, TIME = "days", "time"
 # The order in which text keys are added to a window; a key is lengthened until it is whole.
 TEXT_WAYS = {
-    DATE: ("PatientID", MODALITY_KEYWORD, "AccessionNumber"),
-    PATIENT: ("PatientID", MODALITY_KEYWORD, "AccessionNumber"),
+    DATE: ("PatientID", "AccessionNumber", MODALITY_KEYWORD),
+    PATIENT: ("PatientID", "AccessionNumber", MODALITY_KEYWORD),
     ACCESSION: ("AccessionNumber", "PatientID", MODALITY_KEYWORD),
 }
 _CROWD = 8
@@ -45,14 +45,10 @@ _FILL = 0.85
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """One piece: `open` to be asked, `rest` to be cut on the way, `split` to be cut without asking.
-
-    `at_root`: it belongs to the root of the axis, not to the window that was cut.
-    """
+    """One piece: `open` to be asked, `rest` to be cut on the way, `split` to be cut without asking."""
 
     window: Window
     state: str = "open"
-    at_root: bool = False
 
 
 def ways(node: Node) -> tuple[str, ...]:
@@ -70,7 +66,7 @@ def ways(node: Node) -> tuple[str, ...]:
             return (keyword, TIME)
         return texts if node.suspect and not window.extra else (keyword,)
     low, high = window.minutes or (0, LAST_MINUTE)
-    return (*texts, DAYS, TIME) if low < high else texts
+    return (DAYS, TIME, *texts) if low < high else texts
 
 
 def _worth_cutting_by_time(node: Node) -> bool:
@@ -115,36 +111,45 @@ def _by_days(window: Window, span: tuple[date, date]) -> list[Piece]:
     return [Piece(window=replace(window, parent_id=window.window_id), state="rest")]
 
 
+def wanted_place(node: Node, way: str, known: Knowledge) -> tuple[str, int] | None:
+    """The place (keyword, number) whose unseen letters are to be asked for before this node is cut.
+
+    A letter that no value of the whole archive has at a place needs no piece in any window. To ask
+    for it once, `???X*`, makes the source look at every study; to ask for it in each window does
+    not. So it is done where there are many windows to cut at that place, or few studies to look at.
+    """
+    if way not in known.prefixes:
+        return None
+    prefix = prefix_of(node.window, way)
+    place = len(prefix)
+    if (way, place) in known.placed or (place and not known.question_mark):
+        return None
+    sweeping = node.window.axis != DATE and PREFIX_KEYWORDS[node.window.axis] == way and len(node.window.extra) < 2
+    many = sweeping and known.prefixes[way].crowded(place, known.caps.room() or 1) > _CROWD
+    return (way, place) if known.few or (many and place) else None
+
+
+def place_pieces(keyword: str, place: int, known: Knowledge) -> tuple[Window, list[Piece]]:
+    """The window that stands for a place, and one piece for each letter not yet seen there."""
+    axis = PATIENT if keyword == PREFIX_KEYWORDS[PATIENT] else ACCESSION
+    root = Window(axis=axis, extra=((keyword, f"{'?' * place}*"),))
+    seen = known.prefixes[keyword].letters_at(place)
+    unseen = [letter for letter in known.alphabet if letter not in seen and (place or letter != " ")]
+    return root, [Piece(window=with_key(root, keyword, f"{'?' * place}{letter}*")) for letter in unseen]
+
+
 def _by_prefix(window: Window, keyword: str, known: Knowledge) -> list[Piece]:
     prefix, prefixes = prefix_of(window, keyword), known.prefixes[keyword]
     place = len(prefix)
     seen, room = prefixes.letters_at(place), known.caps.room() or 1
-    unseen = [letter for letter in known.alphabet if letter not in seen]
-    found: list[Piece] = []
-    if _many_nodes(window, keyword, known):
-        if (window.axis, place) not in known.placed:
-            known.placed.add((window.axis, place))
-            root = Window(axis=window.axis)
-            patterns = [f"{'?' * place}{letter}*" for letter in unseen]
-            found = [Piece(window=with_key(root, keyword, pattern), at_root=True) for pattern in patterns]
-        unseen = []
+    unseen = () if (keyword, place) in known.placed else [letter for letter in known.alphabet if letter not in seen]
     letters = [letter for letter in sorted([*seen, *unseen]) if place or letter != " "]
+    found: list[Piece] = []
     for child in prefix_children(window, keyword, letters):
         crowded = window.axis != DATE and prefixes.expected(prefix_of(child, keyword)) > _SURE * room
         sure = crowded and dict(child.extra)[keyword].endswith("*")
         found.append(Piece(window=child, state="split" if sure else "open"))
     return found
-
-
-def _many_nodes(window: Window, keyword: str, known: Knowledge) -> bool:
-    """Whether letters that were never seen are asked for at their place, once for all windows."""
-    place = len(prefix_of(window, keyword))
-    sweeping = window.axis != DATE and window.days == 0 and PREFIX_KEYWORDS[window.axis] == keyword
-    if not (sweeping and place and known.question_mark) or len(window.extra) > 1:
-        return False
-    return known.prefixes[keyword].crowded(place, known.caps.room() or 1) > _CROWD or (
-        (window.axis, place) in known.placed
-    )
 
 
 def cut(window: Window, parent: Node | None, known: Knowledge) -> tuple[Window, Window | None]:

@@ -8,15 +8,15 @@ brought back every study that the window itself had returned. Not for several th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from migrate.stages.crawl.answers import Seen
 from migrate.stages.crawl.close import CANCEL, SUCCESS, Verdict, judge
 from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node
-from migrate.stages.crawl.strategy import DAYS, TIME, Piece, cut, pieces, ways
-from migrate.stages.crawl.windows import DATE, Window
+from migrate.stages.crawl.strategy import DAYS, TIME, Piece, cut, pieces, place_pieces, wanted_place, ways
+from migrate.stages.crawl.windows import DATE, MODALITY_KEYWORD, Window
 
 _MOST_ENDLESS = 3
 _MOST_GIVEN_UP = 50
@@ -54,6 +54,10 @@ class Sweep:
         self._next = 1
         self._roots: dict[str, Node] = {}
         self._universal: Node | None = None
+        self._dates_are_cut = False
+        self._later: list[Node] = []
+        self._places: dict[tuple[str, int], list[Node]] = {}
+        self._place_of: dict[int, tuple[str, int]] = {}
 
     @property
     def made(self) -> int:
@@ -75,11 +79,11 @@ class Sweep:
         self._next += 1
         if parent is not None:
             parent.pending += 1
-        elif window.days == 0:
+        elif window.days == 0 and not window.extra:
             self._roots[window.axis] = node
         self._touch(node)
         if state == "split":
-            node.capped, node.why = True, "cut without asking: more is known to be there than one answer holds"
+            node.why = "cut without asking: more is known to be there than one answer holds"
             self._cut_further(node)
         elif state in ("open", "rest"):
             self._waiting.append(node)
@@ -93,7 +97,7 @@ class Sweep:
             node.parent = by_id.get(node.window.parent_id or "")
             if node.parent is not None:
                 node.parent.pending += 1
-            elif node.window.days == 0:
+            elif node.window.days == 0 and not node.window.extra:
                 self._roots[node.window.axis] = node
             if node.state == "split":
                 by_id[node.window.window_id] = node
@@ -195,6 +199,8 @@ class Sweep:
         found = ways(node)
         while node.strategy < len(found):
             way = found[node.strategy]
+            if self._must_wait(node, way):
+                return
             node.strategy += 1
             node.way = way
             made = pieces(node, way, self.known, self._span)
@@ -205,11 +211,39 @@ class Sweep:
                 return
         self._give_up(node)
 
+    def _must_wait(self, node: Node, way: str) -> bool:
+        """Whether a window is cut later: after the dates, and after the letters of its place."""
+        if way not in (DAYS, TIME) and node.window.axis == DATE and not self._dates_are_cut:
+            self._later.append(node)
+            return True
+        place = wanted_place(node, way, self.known)
+        if place is None:
+            return False
+        self._places.setdefault(place, []).append(node)
+        if len(self._places[place]) == 1:
+            self._ask_place(place)
+        return True
+
+    def _ask_place(self, place: tuple[str, int]) -> None:
+        window, made = place_pieces(*place, self.known)
+        node = Node(ordinal=self._next, window=window, state="split", strategy=1)
+        node.why = "letters that were not seen at this place of the key"
+        self._next += 1
+        self._place_of[node.ordinal] = place
+        self._touch(node)
+        self._add_pieces(node, made)
+
+    def cut_by_text(self) -> None:
+        """Dates are cut as far as they can be: go on with the text keys of what is left."""
+        self._dates_are_cut = True
+        later, self._later = self._later, []
+        for node in later:
+            self._cut_further(node)
+
     def _add_pieces(self, node: Node, made: list[Piece]) -> None:
         node.pending += 1  # held open until the last piece is added: a piece may be decided at once
         for piece in reversed(made):
-            root = self._roots.get(node.window.axis, node) if piece.at_root else node
-            self.add(replace(piece.window, parent_id=root.window.window_id), root, piece.state)
+            self.add(piece.window, node, piece.state)
         node.pending -= 1
         if node.pending == 0:
             self._decide(node)
@@ -245,11 +279,19 @@ class Sweep:
         self._touch(node)
         parent = node.parent
         if parent is None:
+            self._end_place(node)
             return
         parent.pending -= 1
         parent.failures += state == "failed"
         if parent.pending == 0:
             self._decide(parent)
+
+    def _end_place(self, node: Node) -> None:
+        place = self._place_of.pop(node.ordinal, None)
+        if place is not None:
+            self.known.placed.add(place)
+            for waiting in self._places.pop(place):
+                self._cut_further(waiting)
 
     def _decide(self, node: Node) -> None:
         """All pieces are decided: is the window closed by them?"""
@@ -286,7 +328,9 @@ class Sweep:
         Studies without a value of the key are in none of the pieces. Where such studies exist, or the
         archive is small, the window is cut by the next key as well.
         """
-        if node.strategy >= len(ways(node)) or (node.window.axis == DATE and node.way in ("", DAYS, TIME)):
+        if not set(ways(node)[node.strategy :]) - {MODALITY_KEYWORD} or (
+            node.window.axis == DATE and node.way in ("", DAYS, TIME)
+        ):
             return False
         if node.suspect and node is not self._universal and not node.missing:
             return False

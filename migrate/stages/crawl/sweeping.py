@@ -94,6 +94,11 @@ class Sweeping:
             for root in reversed(roots if self._request.whole else _asked_range(roots, self._request)):
                 self._sweep.add(root)
         self._driver.run()
+        known = self._sweep.known
+        known.few = known.studies <= self._request.small_archive
+        known.question_mark = _honours_question_mark(self._driver.finder(), known.prefixes["PatientID"].samples)
+        self._sweep.cut_by_text()
+        self._driver.run()
         if self._request.whole:
             self._sweep_second()
 
@@ -112,8 +117,6 @@ class Sweeping:
             self._sweep.compare(found)
 
     def _sweep_second(self) -> None:
-        known = self._sweep.known
-        known.question_mark = _honours_question_mark(self._driver.finder(), known.prefixes["PatientID"].samples)
         if self._universal is not None:
             self._sweep.record(*self._universal)
         self._driver.run()

@@ -49,7 +49,8 @@ class Window:
     @property
     def window_id(self) -> str:
         """The name of the window; it says the whole query."""
-        dates = f"{_day_text(self.first)}-{_day_text(self.last)}" if self.first and self.last else "*"
+        low, high = _ends(self)
+        dates = f"{low}-{high}" if self.first and self.last else "*"
         times = f"T{_clock(self.minutes[0])}-{_clock(self.minutes[1])}" if self.minutes else ""
         return "/".join((f"{self.axis}:{dates}{times}", *(f"{key}={value}" for key, value in self.extra)))
 
@@ -62,19 +63,26 @@ class Window:
     def keys(self) -> dict[str, str]:
         """The matching keys of the query (keyword -> value)."""
         found = dict(self.extra)
-        if self.first and self.last and not (self.first == date.min and self.last == date.max):
-            found["StudyDate"] = _range(_day_text(self.first), _day_text(self.last))
+        low, high = _ends(self)
+        if low or high:
+            found["StudyDate"] = low if low == high else f"{low}-{high}"
         if self.minutes:
             found["StudyTime"] = f"{_clock(self.minutes[0])}00-{_clock(self.minutes[1])}59.999999"
         return found
 
 
-def _day_text(day: date | None) -> str:
-    return "" if day is None or day in (date.min, date.max) else f"{day.year:04d}{day.month:02d}{day.day:02d}"
+def _ends(window: Window) -> tuple[str, str]:
+    """First and last day as text; "" where the range is open."""
+    first, last = window.first, window.last
+    if first is None or last is None:
+        return "", ""
+    is_open = first < last
+    low = "" if is_open and first == date.min else _day_text(first)
+    return low, "" if is_open and last == date.max else _day_text(last)
 
 
-def _range(first: str, last: str) -> str:
-    return first if first == last else f"{first}-{last}"
+def _day_text(day: date) -> str:
+    return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
 def _clock(minute: int) -> str:
@@ -192,9 +200,9 @@ def shown_ends(window: Window) -> tuple[str, str]:
     if window.extra and window.axis != DATE:
         value = _masked(*window.extra[-1])
         return value, value
-    low, high = window.minutes or (None, None)
-    first = _day_text(window.first) + (f"T{_clock(low)}" if low is not None else "")
-    last = _day_text(window.last) + (f"T{_clock(high)}" if high is not None else "")
+    first, last = _ends(window)
+    if window.minutes:
+        return f"{first}T{_clock(window.minutes[0])}", f"{last}T{_clock(window.minutes[1])}"
     return first, last
 
 
