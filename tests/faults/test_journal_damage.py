@@ -22,7 +22,7 @@ from migrate.journal.store import Journal
 from tests.engine.events import MAKERS, STUDY, defect, straight
 
 ROWS = 3_000
-FLIPS = int(os.environ.get("MIGRATE_FLIPS", "250"))
+FLIPS = int(os.environ.get("MIGRATE_FLIPS", "120"))
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
 
