@@ -169,8 +169,8 @@ class Proven:
 class Rejection:
     """One instance that the source has rejected (a rejection note of IHE IOCM names it) or hidden.
 
-    Without `sop_instance_uid` it is the whole study. `code` is the note's title (113001, 113037, 113038, 113039) or `deleted`; `policy` says what is done:
-    `exclude` or `migrate`.
+    Without `sop_instance_uid` it is the whole study. `code` is the note's title (113001, 113037,
+    113038, 113039) or `deleted`; `policy` says what is done: `exclude` or `migrate`.
     """
 
     study_instance_uid: str

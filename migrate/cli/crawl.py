@@ -145,7 +145,7 @@ def _list_lines(against: Any) -> list[str]:
         return []
     estimate = against.estimate
     return [
-        f"{against.name}: {against.rows:,} lines, {against.found_by_crawl:,} studies found by the crawl, "
+        f"{against.name}: {against.rows:,} lines, {against.found_by_crawl:,} studies found by the crawl",
         f"{against.added:,} more when asked for alone, {against.missing:,} lines without an answer (list_missing)",
         *(f"line {line}: {why}" for line, why in against.invalid_rows[:MOST_SHOWN]),
         f"named by neither: {estimate.estimate:.1f} (95 %: {estimate.low:.1f} to {estimate.high:.1f})",

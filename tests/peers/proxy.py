@@ -18,7 +18,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from tests.peers.ports import free_port
 
@@ -118,7 +118,8 @@ class _Connection:
         ways = [asyncio.ensure_future(self._pass(way, to_server=way is to_server)) for way in (to_server, to_client)]
         over = asyncio.ensure_future(self.over.wait())
         both = asyncio.gather(*ways, return_exceptions=True)
-        await asyncio.wait([both, over], return_when=asyncio.FIRST_COMPLETED, timeout=None)
+        ends: list[asyncio.Future[Any]] = [both, over]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED, timeout=None)
         for task in (*ways, over):
             task.cancel()
         await asyncio.gather(*ways, over, return_exceptions=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Iterator[Run]:
+def command(tmp_path: Path) -> Run:
     """Runs `migrate --run R --json NAME`: (exit code, the object it printed)."""
 
     def call(*words: str) -> tuple[int, dict[str, Any]]:
@@ -36,7 +36,7 @@ def command(tmp_path: Path) -> Iterator[Run]:
         assert done.returncode in DONE, done.stderr
         return done.returncode, json.loads(done.stdout)
 
-    yield call
+    return call
 
 
 def configure(run: Path, source_port: int, destination_port: int, receiver_port: int) -> None:
@@ -99,7 +99,11 @@ def test_every_study_of_an_orthanc_full_of_real_objects_is_accounted_for(
 
 
 def test_every_study_of_a_dcmqrscp_arrives(
-    plain_objects: list[Path], dcmqrscp: Callable[..., Any], orthanc: Callable[..., Orthanc], command: Run, tmp_path: Path
+    plain_objects: list[Path],
+    dcmqrscp: Callable[..., Any],
+    orthanc: Callable[..., Orthanc],
+    command: Run,
+    tmp_path: Path,
 ) -> None:
     receiver = free_port()
     source = dcmqrscp(ae_title="LEGACY", modalities={"MIGRATE": receiver})
@@ -112,7 +116,7 @@ def test_every_study_of_a_dcmqrscp_arrives(
 
 
 def assert_equal_but_for_changes(run: Path, source: Orthanc, destination: Orthanc) -> None:
-    """pydicom and DuckDB, none of our own code: what the tables call proven is equal, but for `changes`."""
+    """Of pydicom and DuckDB, none of our own code: what the tables call proven is equal, but for `changes`."""
     query = "SELECT DISTINCT sop_instance_uid FROM verification WHERE outcome = 'match' AND method = 'content'"
     proven = {uid for (uid,) in _rows(run, query)}
     ledger: dict[str, set[str]] = {}
@@ -138,7 +142,7 @@ def _by_uid(orthanc: Orthanc) -> dict[str, list[str]]:
 def _rows(run: Path, query: str) -> list[tuple[Any, ...]]:
     with duckdb.connect() as db:
         for table in ("verification", "changes"):
-            db.execute(f"CREATE VIEW {table} AS SELECT * FROM '{run}/manifests/{table}/*/*.parquet'")  # noqa: S608
+            db.execute(f"CREATE VIEW {table} AS SELECT * FROM '{run}/manifests/{table}/*/*.parquet'")
         return db.execute(query).fetchall()
 
 
