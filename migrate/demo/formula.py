@@ -145,6 +145,8 @@ class FormulaArchive:
         if _prefix(keys.get("PatientID", "")):
             patients = self.patients.with_prefix(_prefix(keys["PatientID"]))
             return (index for patient in patients for index in self.patients.studies_of(patient))
+        if not self.patients.may_have(keys.get("PatientID", "")):
+            return iter(())
         accession = keys.get("AccessionNumber", "")
         if accession.startswith("A") and len(accession) == 10 and accession[1:].isdigit():
             return iter(range(int(accession[1:]), int(accession[1:]) + 1))

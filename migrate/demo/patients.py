@@ -40,6 +40,11 @@ class Patients:
         number = place * (10**self._width // size)
         return f"{'M' if lettered else ''}{number:0{self._width}d}"
 
+    def may_have(self, wanted: str) -> bool:
+        """False when no id can match: ids are digits, some with a leading M."""
+        letters = enumerate(wanted.rstrip("*"))
+        return all(letter in "?*\\0123456789" or (place == 0 and letter == "M") for place, letter in letters)
+
     def with_prefix(self, prefix: str) -> range:
         """The patients whose id starts so: a range, because ids ascend with the number."""
         ids = _Ids(self)
