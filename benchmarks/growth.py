@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.archive import Load, plan_run, write_config
-from benchmarks.ends import run_between
 from benchmarks.measure import Trial
 from benchmarks.rows import Contest, Figure, Goal, Row, row_of
 from benchmarks.setting import Setting
+from benchmarks.ends import run_between
 from benchmarks.worker import Worker
 from tests.peers.ports import free_port
 
@@ -48,7 +48,7 @@ def _run(setting: Setting, studies: int) -> Trial:
     ports = [free_port() for _ in range(3)]
     write_config(
         folder,
-        {"source": {"ae_title": "LEGACY", "port": ports[0]}, "receiver": {"port": ports[1]}},
+        {"source": {"ae_title": "LEGACY", "port": ports[0]}, "receiver": {"port": ports[1], "allow": ["BENCH"]}},
         {"destination": {"ae_title": "DIR", "port": ports[2]}},
     )
     plan_run(folder, Load("tiny", studies, PER_STUDY).listed())

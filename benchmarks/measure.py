@@ -86,7 +86,7 @@ class Snapshot:
 def command(
     arguments: Sequence[str | Path], env: Mapping[str, str] | None = None, output: IO[bytes] | None = None
 ) -> Usage:
-    """Run a program to its end; what it prints goes to `output`.
+    """Run a program to its end; what it prints, on stderr too, goes to `output`.
 
     Raises:
         RuntimeError: It ended with another code than 0; the end of what it said on stderr is in the text.
@@ -96,7 +96,7 @@ def command(
         process = subprocess.Popen(  # noqa: S603 - programs of this bench, no shell
             [str(one) for one in arguments],
             stdout=output or subprocess.DEVNULL,
-            stderr=said,
+            stderr=output or said,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **(env or {})},
         )

@@ -18,10 +18,12 @@ from migrate.config import FILE_NAME, load
 from migrate.destinations.dimse import DimseDestination
 from migrate.dicom.digest import Digester
 from migrate.dicom.part10 import FileMeta, read_meta
+from migrate.engine.crawling import CrawlOrder, run_crawl
 from migrate.engine.place import doorstep, open_site
 from migrate.model import InstanceRef
 from migrate.peers import Sendable, StagedStudy, StudyWork
 from migrate.stages import STAGES
+from migrate.stages.crawl.request import Progress
 from migrate.staging.area import LandingArea
 from migrate.staging.evidence import evidence_of, evidence_of_file
 from migrate.staging.intake import Arrival, Inbox, LandingSink, ReadingSink, Registry
@@ -202,6 +204,23 @@ def stage(name: str, wire_xxh3: str | None = None) -> float:
     if getattr(event, "defects", ()) or type(event).__name__ == "Lost":
         raise RuntimeError(f"{name} ended with {type(event).__name__}")
     return wall_s
+
+
+# ---- asking
+
+
+def crawl(run_folder: Path) -> tuple[float, int]:
+    """A whole crawl: wall seconds, and how many answers came."""
+    answers = 0
+
+    def watch(progress: Progress) -> None:
+        nonlocal answers
+        answers = max(answers, progress.answers)
+
+    order = CrawlOrder(run_folder=run_folder, config=load(run_folder / FILE_NAME))
+    began = time.monotonic()
+    run_crawl(order, watch, lambda: False)
+    return time.monotonic() - began, answers
 
 
 # ---- other ends of a wire

@@ -1,6 +1,6 @@
 """`make bench`: every row of the table, or some (`--only receive,send`), into results.md.
 
-python -m benchmarks.run [--only NAMES] [--scale 1.0] [--quick] [--no-profiles] [--scratch DIR]
+    python -m benchmarks.run [--only NAMES] [--scale 1.0] [--quick] [--no-profiles] [--scratch DIR]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import disk, growth, large, migration, wire
+from benchmarks import crawling, disk, growth, large, migration, wire
 from benchmarks.machine import facts
 from benchmarks.report import Result, figure, keep
 from benchmarks.rows import Row
@@ -43,6 +43,7 @@ BENCHES = (
     Bench("send", wire.send),
     Bench("upload", wire.upload),
     Bench("retrieve", wire.retrieve),
+    Bench("crawl", crawling.crawl),
     Bench("proof", migration.proof),
     Bench("pipeline", migration.pipeline),
     Bench("growth", growth.growth),
