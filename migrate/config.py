@@ -53,12 +53,17 @@ class SourceBlock(_Block):
 
 
 class ReceiverBlock(_Block):
-    """`[receiver]`: what the source's administrator registers; port = first port + index."""
+    """`[receiver]`: what the source's administrator registers; port = first port + index.
+
+    `allow` and `allow_hosts` are the calling AE titles and the addresses that are let in; empty is the
+    source's and the destination's AE titles, from any address.
+    """
 
     ae_titles: list[AeTitle] = Field(default=["MIGRATE"], min_length=1)
     host: str = "127.0.0.1"
     port: Port = 11112
     allow: list[AeTitle] = []
+    allow_hosts: list[str] = []
 
 
 class DestinationBlock(_Block):

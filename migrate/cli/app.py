@@ -19,10 +19,12 @@ from typer.core import TyperGroup
 
 from migrate.errors import Interrupted, MigrateError
 
-EXIT_CODES = """Exit codes: 0 done; 1 a bug; 2 wrong usage; 3 done, some studies quarantined; 4 done, the two sides
-differ; 5 done, the crawl is not closed; 20 configuration; 30 journal (31 locked, 32 illegal event, 33 format
-too new); 40 peer (41 unavailable, 42 refused); 50 local (51 staging full); 130 interrupted, run the same
-command again. Unknown codes mean failure."""
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a bug; 2 wrong usage; 3 done, some studies quarantined; 4 done, the two sides differ; "
+    "5 done, the crawl is not closed; 20 configuration; 30 journal (31 locked, 32 illegal event, 33 format too new); "
+    "40 peer (41 unavailable, 42 refused); 50 local (51 staging full); 130 interrupted, run the same command again. "
+    "Unknown codes mean failure."
+)
 
 
 @dataclass

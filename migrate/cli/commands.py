@@ -1,21 +1,23 @@
-"""Every command, imported in the order in which a migration uses them: the order of `--help`."""
+"""Every command, imported in the order in which a migration uses them: the order of `--help`.
 
+Importing a module registers its command, so the order here is not the alphabet's.
+"""
+
+# isort: off
+# ruff: noqa: F401 - importing is all that is wanted
 from __future__ import annotations
 
-from migrate.cli import (  # noqa: F401  importing a module registers its command
-    assess,  # isort: skip
-    audit,  # isort: skip
-    crawl,  # isort: skip
-    dashboard,  # isort: skip
-    demo,  # isort: skip
-    exceptions,  # isort: skip
-    identities,  # isort: skip
-    init,  # isort: skip
-    journal,  # isort: skip
-    patients,  # isort: skip
-    plan,  # isort: skip
-    reconcile,  # isort: skip
-    report,  # isort: skip
-    run,  # isort: skip
-    status,  # isort: skip
-)
+from migrate.cli import init
+from migrate.cli import assess
+from migrate.cli import crawl
+from migrate.cli import identities, patients
+from migrate.cli import plan
+from migrate.cli import run
+from migrate.cli import reconcile
+from migrate.cli import report
+from migrate.cli import status
+from migrate.cli import dashboard
+from migrate.cli import exceptions
+from migrate.cli import journal
+from migrate.cli import audit
+from migrate.cli import demo

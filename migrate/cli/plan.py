@@ -30,7 +30,7 @@ def plan(
         typer.Option(help='With --simulate: what if these were the hours? "always", or as in [limits].'),
     ] = None,
 ) -> None:
-    """Order the studies found, leave out what [plan] excludes."""
+    """Order the studies found, leave out what plan.exclude says."""
     session: Session = ctx.obj
     if explain:
         _explain(session, explain)

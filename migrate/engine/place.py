@@ -138,6 +138,7 @@ def _receiver(door: Doorstep, index: int, run_folder: Path) -> Receiver:
         port=config.receiver.port + index,
         allow=frozenset(config.receiver.allow or [config.source.ae_title, config.destination.ae_title])
         | frozenset([config.destination.ae_title]),
+        allow_hosts=frozenset(config.receiver.allow_hosts) or None,
         tls=server_context(files) if (files := tls_files(config, run_folder)) else None,
         acceptance=Acceptance(commitment=config.destination.commitment != "never"),
     )
