@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,13 +22,14 @@ from migrate.manifest.place import Manifests
 from migrate.manifest.read import ROWS_PER_BATCH, readable, scan
 from migrate.manifest.schema import TABLES
 from migrate.manifest.sightings import COUNTS, WORK_SCHEMAS, crawl_folder, work_parts, work_writer
-from migrate.manifest.spill import Spill, by_range, part_batches, range_bounds
+from migrate.manifest.spill import Spill, by_range, part_batches
 from migrate.manifest.write import PartWriter
 
 KEY = "study_instance_uid"
 AGAIN, GONE_STUDIES, GONE_IDENTITIES, KNOWN_COUNTS, FIRST, FINAL = (
     *("again", "gone_studies", "gone_identities", "known_counts", "first_deltas", "deltas"),
 )
+_STUDIES_PER_RANGE, _LISTED_PER_RANGE, _MOST_RANGES = 10_000, 2_000, 500
 _MEMBERS = pa.schema([pa.field(KEY, pa.string()), pa.field("uid", pa.string()), pa.field("new", pa.bool_())])
 
 Row = dict[str, Any]
@@ -57,8 +60,7 @@ def pairs(manifests: Manifests, crawl_id: str) -> Iterator[list[tuple[Row | None
         FormatTooNew, ManifestDamaged: The tables of the crawl before cannot be read.
     """
     parts = work_parts(manifests, crawl_id, "draft")
-    rows = sum(batch.num_rows for batch in part_batches(parts, [KEY]))
-    bounds = range_bounds(parts, KEY, rows)
+    bounds = _bounds(parts)
     sorter, folder, buckets = by_range(KEY, bounds), crawl_folder(manifests, crawl_id), len(bounds) + 1
     with ExitStack() as stack:
 
@@ -75,6 +77,14 @@ def pairs(manifests: Manifests, crawl_id: str) -> Iterator[list[tuple[Row | None
         )
         for studies, identities, draft in zip(*sides, strict=True):
             yield _paired(studies, identities, draft)
+
+
+def _bounds(parts: Sequence[Path]) -> list[str]:
+    """UIDs that cut the draft, which is sorted, into ranges that are small as Python rows."""
+    rows = sum(batch.num_rows for batch in part_batches(parts, [KEY]))
+    step = max(_STUDIES_PER_RANGE, rows // _MOST_RANGES + 1)
+    uids = (uid for batch in part_batches(parts, [KEY]) for uid in batch[KEY].to_pylist())
+    return list(islice(uids, step, None, step))
 
 
 def _paired(studies: pa.Table, identities: pa.Table, draft: pa.Table) -> list[tuple[Row | None, Row | None]]:
@@ -148,7 +158,8 @@ def members(manifests: Manifests, crawl_id: str, kind: str, again: pa.Array) -> 
         again: The studies, sorted.
     """
     uid = {"series": "series_instance_uid", "instances": "sop_instance_uid"}[kind]
-    bounds = [again[place].as_py() for place in range(0, len(again), 2_000)][1:]
+    step = max(_LISTED_PER_RANGE, len(again) // _MOST_RANGES + 1)
+    bounds = [again[place].as_py() for place in range(step, len(again), step)]
     folder = crawl_folder(manifests, crawl_id) / f"members-{kind}"
     with Spill(folder, _MEMBERS, len(bounds) + 1, by_range(KEY, bounds)) as spill:
         for batch in old_batches(manifests, kind, [KEY, uid]):
