@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Final
 
 
@@ -161,6 +162,7 @@ def encode(command: CommandSet) -> bytes:
     return _GROUP_LENGTH.pack(0, 0, 4, len(body)) + body
 
 
+@lru_cache(maxsize=64)  # the responses to one C-FIND are the same bytes again and again
 def decode(value: bytes) -> CommandSet:
     """The command set in `value`; retired and unknown elements are passed over.
 

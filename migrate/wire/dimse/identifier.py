@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 
@@ -47,6 +47,10 @@ _NUMBERS: Final = {
 # VRs that an answer may state; anything else (UN, nothing, nonsense) leaves it to the dictionary.
 _SPOKEN: Final = {vr.encode(): vr for vr in (*_TEXT, *_NUMBERS, "SQ", "AT", "OB", "OW", "OF", "OD", "OL", "OV")}
 _Found = list[tuple[str, str, bytes]]
+# Readers for one byte order: tag, VR and short length; long length, which is the only one without a VR.
+_HEADS: Final = {
+    order: (struct.Struct(order + "4s2sH").unpack_from, struct.Struct(order + "I").unpack_from) for order in "<>"
+}
 
 
 def tags_of(keywords: Iterable[str]) -> frozenset[int]:
@@ -88,31 +92,26 @@ def decode(identifier: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) 
         PeerError: The bytes are no data set.
     """
     syntax = Syntax.of(transfer_syntax_uid)
+    answer = _Answer(syntax)
     try:
-        found, charset = _pick(identifier, syntax, _plan(wanted, syntax.order))
-        answer = _Answer(syntax, charset)
-        values = answer.values
-        for keyword, vr, value in found:
-            # The usual case first: ASCII is the same in every set, unless an escape sequence says otherwise.
-            if vr in _TEXT and value.isascii() and b"\x1b" not in value:
-                values[keyword] = value.decode("ascii").rstrip(" \0")
-            else:
-                answer.take(keyword, vr, value)
+        # The usual texts are in `values` already: ASCII is the same in every character set.
+        for keyword, vr, value in _pick(identifier, syntax, (_plan(wanted, syntax.order), answer)):
+            answer.take(keyword, vr, value)
     except BadElements as bad:
         raise PeerError("an answer to C-FIND cannot be read", cause=str(bad)) from None
     if _SPECIFIC_CHARACTER_SET not in wanted:
-        values.pop("SpecificCharacterSet", None)
-    return Match(values, answer.raw)
+        answer.values.pop("SpecificCharacterSet", None)
+    return Match(answer.values, answer.raw)
 
 
 class _Answer:
     """Collects the values of one answer."""
 
-    def __init__(self, syntax: Syntax, charset: bytes) -> None:
+    def __init__(self, syntax: Syntax) -> None:
         self.values: dict[str, str] = {}
         self.raw: dict[str, bytes] = {}
+        self.charset = b""
         self._syntax = syntax
-        self._charset = charset
 
     def take(self, keyword: str, vr: str, value: bytes, depth: int = 1) -> None:
         """Decode one value of any kind."""
@@ -134,7 +133,7 @@ class _Answer:
             self.values[keyword] = value.hex()
 
     def _take_text(self, keyword: str, vr: str, value: bytes) -> None:
-        charset = self._charset if vr in _DECLARED else b""
+        charset = self.charset if vr in _DECLARED else b""
         try:
             text = decode_text(value, charset, is_name=vr == "PN")
         except Undecodable:
@@ -152,21 +151,28 @@ class _Answer:
                     self.take(f"{keyword}[{index}].{name}", _vr(one), one.value, depth + 1)
 
 
-def _pick(value: bytes, syntax: Syntax, plan: Mapping[bytes, tuple[str, str]]) -> tuple[_Found, bytes]:
-    """The wanted elements as (keyword, VR, value), and the raw (0008,0005)."""
-    found: _Found = []
-    charset = b""
-    byteorder: Literal["little", "big"] = "big" if syntax.order == ">" else "little"
+def _pick(value: bytes, syntax: Syntax, into: tuple[Mapping[bytes, tuple[str, str]], _Answer]) -> _Found:
+    """Read the wanted elements: plain texts into the answer's values, the raw (0008,0005) into its charset.
+
+    Returns:
+        (keyword, VR, value) of all others: what they mean may depend on (0008,0005).
+    """
+    plan, answer = into
+    values, found = answer.values, _Found()
+    head, long_length = _HEADS[syntax.order]
     at, end = 0, len(value)
     while at < end:
-        code = value[at + 4 : at + 6] if syntax.explicit else b""
-        if code in LONG_VRS:
-            start = at + 12
-            length = int.from_bytes(value[at + 8 : start], byteorder)
-        else:
-            start = at + 8
-            length = int.from_bytes(value[at + 6 if code else at + 4 : start], byteorder)
-        key = value[at : at + 4]
+        start = at + 8
+        try:
+            key, code, length = head(value, at)
+            if not syntax.explicit:
+                code = b""
+                (length,) = long_length(value, at + 4)
+            elif code in LONG_VRS:
+                (length,) = long_length(value, start)
+                start += 4
+        except struct.error:
+            raise BadElements("an element's header is cut off") from None
         at = start + length
         is_undefined = length == UNDEFINED_LENGTH
         if is_undefined:
@@ -175,11 +181,16 @@ def _pick(value: bytes, syntax: Syntax, plan: Mapping[bytes, tuple[str, str]]) -
             raise BadElements("an element is longer than its data set")
         known = plan.get(key)
         if known is not None:
+            keyword, vr = known
             raw = value[start : at - 8] if is_undefined else value[start:at]
-            if known[0] == "SpecificCharacterSet":
-                charset = raw
-            found.append((known[0], _SPOKEN.get(code) or known[1], raw))
-    return found, charset
+            vr = _SPOKEN.get(code) or vr
+            if vr in _TEXT and raw.isascii() and b"\x1b" not in raw:
+                values[keyword] = raw.decode("ascii").rstrip(" \0")
+            else:
+                found.append((keyword, vr, raw))
+            if keyword == "SpecificCharacterSet":
+                answer.charset = raw
+    return found
 
 
 @lru_cache(maxsize=64)
