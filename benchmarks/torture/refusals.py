@@ -49,12 +49,8 @@ REFUSALS = (
     Refusal("engine", "fsync", "EIO", (JOURNAL, LOCAL), 12),
     Refusal("engine", "fsync", "ENOSPC", (JOURNAL, LOCAL, FULL), 12),
     Refusal("engine", "rename", "ENOSPC", (LOCAL, FULL), 3),
-    Refusal("engine", "unlink", "EIO", (#: The pair of sockets with which an event loop wakes itself: nothing but an injection can reset it.
-EVENT_LOOP_ALONE = "_read_from_self"
-DONE, JOURNAL, LOCAL), 20),
-    Refusal("engine", "openat", "EMFILE", (#: The pair of sockets with which an event loop wakes itself: nothing but an injection can reset it.
-EVENT_LOOP_ALONE = "_read_from_self"
-DONE, JOURNAL, LOCAL), 40),
+    Refusal("engine", "unlink", "EIO", (DONE, JOURNAL, LOCAL), 20),
+    Refusal("engine", "openat", "EMFILE", (DONE, JOURNAL, LOCAL), 40),
     # A worker receives, lands, sends and reads back.
     Refusal("worker", "syncfs", "EIO", (DONE, LOCAL), 6),
     Refusal("worker", "fsync", "EIO", (DONE, LOCAL), 40),
