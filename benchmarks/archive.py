@@ -76,7 +76,7 @@ def write_files(folder: Path, loads: Iterable[Load]) -> tuple[list[Path], Held]:
 
 def fill(peer: Orthanc, loads: Iterable[Load]) -> Held:
     """Store objects over REST."""
-    size, known = 0, []
+    size, known = 0, list[Listed]()
     for load_ in loads:
         known += load_.listed()
         for content in load_.files():

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.archive import Load, plan_run, write_config
+from benchmarks.ends import run_between
 from benchmarks.measure import Trial
 from benchmarks.rows import Contest, Figure, Goal, Row, row_of
 from benchmarks.setting import Setting
-from benchmarks.ends import run_between
 from benchmarks.worker import Worker
 from tests.peers.ports import free_port
 
