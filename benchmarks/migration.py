@@ -57,8 +57,7 @@ def _field(setting: Setting, loads: Sequence[Load], *, nagle: bool) -> Iterator[
         destination = stack.enter_context(orthanc(setting.folder, "DIR", nagle=nagle))
         options = AS_INSTALLED if nagle else TUNED
         servers = [
-            stack.enter_context(storescp(setting.folder / name, name, options, tcp_nodelay=not nagle))
-            for name in PEERS
+            stack.enter_context(storescp(setting.folder / name, name, options, tcp_nodelay=not nagle)) for name in PEERS
         ]
         port = free_port()
         for title, at in (("MIGRATE", port), *((server.ae_title, server.port) for server in servers)):
@@ -181,7 +180,9 @@ def proof(setting: Setting) -> list[Row]:
     """A whole migration with content proof of every instance, both Orthancs as Debian installs them."""
     loads = [Load("ct", setting.count(2), 100), Load("mr", setting.count(2), 200)]
     with _field(setting, loads, nagle=True) as field:
-        trials = interleaved(setting.rounds(3), {"ours": partial(_ours, field, "auto"), "theirs": partial(_serial, field)})
+        trials = interleaved(
+            setting.rounds(3), {"ours": partial(_ours, field, "auto"), "theirs": partial(_serial, field)}
+        )
         contest = Contest(
             what="whole migration, every instance proven, as installed",
             against="movescu + storescp + storescu as installed, 1 association each, nothing proven",
@@ -203,7 +204,9 @@ def pipeline(setting: Setting) -> list[Row]:
         trials = interleaved(setting.rounds(5), sides)
         peers = "2 parallel: movescu + storescp, xxhsum, dcmodify, storescu"
         size = f"{len(field.held.listed)} instances, {field.held.gb:.2f} GB; start-up of our workers is counted"
-        loose = "ours asks the destination for its list of instances (verify = c-find), edits by rules, fsyncs, journals"
+        loose = (
+            "ours asks the destination for its list of instances (verify = c-find), edits by rules, fsyncs, journals"
+        )
         wall = Contest(
             what="whole migration without proof",
             against=peers,
@@ -221,6 +224,4 @@ def pipeline(setting: Setting) -> list[Row]:
             notes=(size,),
         )
         rows = [row_of(wall, SPEED_UP, trials), row_of(cpu, CPU_MS, trials), row_of(cost, WALL, trials)]
-        return [
-            _explained(setting, row, field, "auto" if row.what == cost.what else "c-find") for row in rows
-        ]
+        return [_explained(setting, row, field, "auto" if row.what == cost.what else "c-find") for row in rows]

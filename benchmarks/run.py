@@ -1,6 +1,6 @@
 """`make bench`: every row of the table, or some (`--only receive,send`), into results.md.
 
-    python -m benchmarks.run [--only NAMES] [--scale 1.0] [--quick] [--no-profiles] [--scratch DIR]
+python -m benchmarks.run [--only NAMES] [--scale 1.0] [--quick] [--no-profiles] [--scratch DIR]
 """
 
 from __future__ import annotations
