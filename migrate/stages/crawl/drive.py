@@ -61,13 +61,15 @@ class Asker:
             LocalError: Of the source.
         """
         started_at, seen, end, endless = self._request.clock(), Seen(), None, False
+        sins: Counter[str] = Counter()
         for attempt in range(1, self._request.attempts + 1):
             end, seen, endless = self._ask_once(node)
+            sins += seen.sins
             if endless or not self._worth_repeating(end):
                 break
             if attempt < self._request.attempts:
                 self._request.pause(_PAUSES_S[min(attempt, len(_PAUSES_S)) - 1])
-        status = end.status if end else None
+        status, seen.sins = end.status if end else None, sins
         return Answer(status=status, seen=seen, attempts=attempt, endless=endless, started_at=started_at)
 
     def _ask_once(self, node: Node) -> tuple[FindEnd | None, Seen, bool]:
@@ -123,7 +125,7 @@ class Driver:
         self._changed = threading.Condition(lock)
         self._asking = 0
         self._silent = 0
-        self._rows_while_silent = 0
+        self._answered = False
         self._error: BaseException | None = None
         self._askers: list[Asker] = []
         self._finders: list[Finder] = []
@@ -150,6 +152,7 @@ class Driver:
     def note(self, answer: Answer) -> None:
         """Count what was wrong with an answer that `run` did not ask for."""
         self.sins.update(answer.seen.sins)
+        self._answered = self._answered or answer.status is not None
 
     def run(self) -> None:
         """Ask until no window is open, then make everything durable.
@@ -220,12 +223,11 @@ class Driver:
 
     def _notice_silence(self, answer: Answer) -> None:
         if answer.status is not None or answer.endless:
-            self._silent = self._rows_while_silent = 0
+            self._silent, self._answered = 0, True
             return
         self._silent += 1
-        self._rows_while_silent += answer.seen.matches
         if self._silent < _MOST_SILENT_WINDOWS:
             return
-        if self._rows_while_silent == 0:
+        if self._answered or not self._recorder.answers:
             raise PeerUnavailable("the source has stopped answering", "run the same command again when it answers")
         self._sweep.abandon("the source breaks off every answer")

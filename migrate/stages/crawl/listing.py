@@ -15,7 +15,7 @@ from migrate.errors import PeerError, PeerRefused, PeerUnavailable
 from migrate.model import Defect, ExceptionClass, Level
 from migrate.peers import FindEnd, Match
 from migrate.stages.crawl.answers import Bounded
-from migrate.stages.crawl.close import SUCCESS
+from migrate.stages.crawl.close import OUT_OF_RESOURCES, SUCCESS
 from migrate.stages.crawl.request import CrawlRequest, Finder
 
 SERIES_KEYS = dict.fromkeys(
@@ -42,13 +42,15 @@ class ListedStudy:
 class Listing:
     """What one study holds. `series` and `instances` map UIDs to the peer's values.
 
-    Instances are keyed by (series, instance): the same instance may stand in two series.
+    Instances are keyed by (series, instance): the same instance may stand in two series. `strange`
+    are those that came with another study's UID.
     """
 
     study: ListedStudy
     series: dict[str, Mapping[str, str]] = field(default_factory=dict)
     instances: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
+    strange: set[tuple[str, str]] = field(default_factory=set)
     complete: bool = True
 
     @property
@@ -192,12 +194,13 @@ class StudyLister:
         keyword = "SeriesNumber" if level is Level.SERIES else "InstanceNumber"
         misses, number, before = 0, 0, taken.count()
         while misses < _MISSES_IN_A_ROW and number < _MOST_NUMBERS:
-            if taken.announced is not None and taken.count() >= taken.announced:
+            held = taken.count()
+            if taken.announced is not None and held >= taken.announced:
                 return True
             end = self._ask(level, {**keys, keyword: str(number)}, taken.take)
             if end is None or end.status != SUCCESS:
                 return False
-            misses = 0 if end.matches else misses + 1
+            misses = misses + 1 if taken.count() == held else 0
             number += 1
         return taken.announced is None and taken.count() == before
 
@@ -206,7 +209,10 @@ class StudyLister:
         for attempt in range(self._request.attempts):
             answers = Bounded(take, self._request.answer_limit)
             try:
-                return self._finder.find(level, keys, answers.take)
+                end = self._finder.find(level, keys, answers.take)
+                if end.status != OUT_OF_RESOURCES or attempt + 1 == self._request.attempts:
+                    return end
+                self._request.pause(0.5 * (attempt + 1))
             except PeerRefused:
                 raise
             except PeerUnavailable:
@@ -254,11 +260,18 @@ class _Taken:
 
 
 def _drop_strangers(listing: Listing) -> None:
-    """A series that came with another study's UID belongs here only if this study has instances of it."""
+    """A series that came with another study's UID belongs here only if an instance of it says so.
+
+    Where that leaves nothing at all, the peer gives wrong UIDs, and everything stays.
+    """
     drifted = {defect.uid for defect in listing.defects if defect.exception_class is ExceptionClass.UID_DRIFT}
-    held = {series for series, _ in listing.instances}
-    for uid in drifted - held:
-        listing.series.pop(uid, None)
+    held = {series for series, sop in listing.instances if (series, sop) not in listing.strange}
+    strangers = (drifted & set(listing.series)) - held
+    if len(strangers) == len(listing.series):
+        return
+    for uid in strangers:
+        del listing.series[uid]
+    listing.instances = {key: values for key, values in listing.instances.items() if key[0] not in strangers}
 
 
 def _note_collisions(listing: Listing) -> None:
@@ -307,6 +320,8 @@ def _instance_taker(listing: Listing, series_uid: str | None) -> Callable[[Match
             listing.note(ExceptionClass.UID_DRIFT, Level.IMAGE, uid, "returned with UIDs that were not asked for")
         if other_study and told and (told != series or told not in listing.series):
             return
+        if other_study:
+            listing.strange.add((series, uid))
         listing.instances.setdefault((series, uid), match.values)
 
     return take

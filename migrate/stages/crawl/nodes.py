@@ -29,6 +29,7 @@ class Node:
         below: Studies that closed pieces returned, repeats included.
         ignored: A piece showed that the peer does not honour the key by which it was cut.
         way: How its present pieces were cut.
+        satisfied: The pieces so far are proof enough; another way is tried for more.
         modal: Every study of its own answer came with its modalities.
     """
 
@@ -56,6 +57,7 @@ class Node:
     ignored: bool = False
     modal: bool = False
     way: str = ""
+    satisfied: bool = False
 
     @property
     def closed(self) -> bool:

@@ -209,7 +209,10 @@ class Sweep:
                 self._touch(node)
                 self._add_pieces(node, made)
                 return
-        self._give_up(node)
+        if node.satisfied:
+            self._close_by_pieces(node)
+        else:
+            self._give_up(node)
 
     def _must_wait(self, node: Node, way: str) -> bool:
         """Whether a window is cut later: after the dates, and after the letters of its place."""
@@ -300,12 +303,17 @@ class Sweep:
         if node.failures and not node.ignored:
             node.why = f"{node.why}; {node.failures} of its pieces are open"
             self._give_up(node)
-        elif node.failures or self._unexplained(node) or self._brought_nothing(node) or self._more_ways(node):
-            self._cut_further(node)
+            return
+        node.satisfied = not (node.failures or self._unexplained(node) or self._brought_nothing(node))
+        if node.satisfied and not self._more_ways(node):
+            self._close_by_pieces(node)
         else:
-            node.proven = node.suspect and not node.missing
-            node.why = f"{node.why}; {_proof(node)}"
-            self._finish(node, "done")
+            self._cut_further(node)
+
+    def _close_by_pieces(self, node: Node) -> None:
+        node.proven = node.suspect and not node.missing
+        node.why = f"{node.why}; {_proof(node)}"
+        self._finish(node, "done")
 
     def _unmask(self, node: Node) -> None:
         """A suspect answer was cut without a signal: its pieces returned more than it held."""

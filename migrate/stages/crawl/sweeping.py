@@ -95,8 +95,10 @@ class Sweeping:
                 self._sweep.add(root)
         self._driver.run()
         known = self._sweep.known
-        known.few = known.studies <= self._request.small_archive
-        known.question_mark = _honours_question_mark(self._driver.finder(), known.prefixes["PatientID"].samples)
+        if self._request.whole:
+            known.few = known.studies <= self._request.small_archive
+            samples = known.prefixes["PatientID"].samples
+            known.question_mark = _honours_question_mark(self._driver.finder(), samples)
         self._sweep.cut_by_text()
         self._driver.run()
         if self._request.whole:
