@@ -83,7 +83,7 @@ caps = st.builds(Capped, st.none() | st.integers(2, 6), st.sampled_from(CAP_SIGN
 
 
 def selectors(study: StudyFacts) -> frozenset[tuple[str, object]]:
-    """Everything about a study that a query can select."""
+    """What of a study the crawl must be able to select."""
     values = study.values
     found: set[tuple[str, object]] = {
         (key, values[key]) for key in ("PatientID", "AccessionNumber") if selectable(values[key])
@@ -95,13 +95,24 @@ def selectors(study: StudyFacts) -> frozenset[tuple[str, object]]:
     return frozenset(found)
 
 
+def answering(study: StudyFacts) -> frozenset[tuple[str, object]]:
+    """What of a study the archive answers to: also what is written in another way."""
+    values = study.values
+    found = {(key, values[key]) for key in ("PatientID", "AccessionNumber") if values[key]}
+    return frozenset(
+        found
+        | {("StudyDate", values["StudyDate"].replace(".", ""))}
+        | {("minute", full_time(f"{values['StudyTime']:0<6}") if values["StudyTime"] else None)}
+    )
+
+
 def hidden(studies: tuple[StudyFacts, ...], cap: int | None) -> set[str]:
     """Studies that no query can reveal: the narrowest one that selects them is over the cap."""
-    sets = [selectors(study) for study in studies]
+    answers = [answering(study) for study in studies]
     return {
         study.values["StudyInstanceUID"]
-        for study, mine in zip(studies, sets, strict=True)
-        if cap is not None and sum(mine <= other for other in sets) >= cap
+        for study in studies
+        if cap is not None and sum(selectors(study) <= other for other in answers) >= cap
     }
 
 

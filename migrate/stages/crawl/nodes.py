@@ -25,6 +25,9 @@ class Node:
         missing: Studies of its own answer that no closed piece has returned (see `Seen.found`).
         own: For a suspect answer, all its studies: a piece that returns another one proves a cap.
         more: A piece returned a study that the suspect answer did not hold.
+        named: For an answer with rows without a UID, the studies that it named.
+        unnamed: How many rows had no UID.
+        others: Studies that closed pieces returned and the answer did not name.
         suspect: The count must be proven by the pieces.
         below: Studies that closed pieces returned, repeats included.
         ignored: A piece showed that the peer does not honour the key by which it was cut.
@@ -52,6 +55,9 @@ class Node:
     missing: dict[int, bool] = field(default_factory=dict)
     own: frozenset[int] | None = None
     more: bool = False
+    named: frozenset[int] = frozenset()
+    unnamed: int = 0
+    others: set[int] = field(default_factory=set)
     suspect: bool = False
     below: int = 0
     ignored: bool = False

@@ -119,6 +119,7 @@ class Sweep:
         self.known.caps.observe(answer.status, answer.seen.matches)
         if answer.status == SUCCESS:
             node.own, node.missing = frozenset(answer.seen.found), dict(answer.seen.found)
+            _remember_unnamed(node, answer.seen)
             self._universal = node
 
     def take(self) -> Node | None:
@@ -187,6 +188,7 @@ class Sweep:
 
     def _prepare(self, node: Node, seen: Seen, verdict: Verdict) -> None:
         node.missing = node.missing if node is self._universal else dict(seen.found)
+        _remember_unnamed(node, seen)
         node.modal = 0 < len(seen.found) == seen.with_modality
         node.capped = verdict is Verdict.CAPPED
         node.suspect = not node.capped
@@ -277,7 +279,7 @@ class Sweep:
 
     def _finish(self, node: Node, state: str) -> None:
         node.state, node.finished_at = state, self._clock()
-        node.missing, node.own = {}, None
+        node.missing, node.own, node.named, node.others = {}, None, frozenset(), set()
         self.decided += 1
         self._touch(node)
         parent = node.parent
@@ -304,14 +306,14 @@ class Sweep:
             node.why = f"{node.why}; {node.failures} of its pieces are open"
             self._give_up(node)
             return
-        node.satisfied = not (node.failures or self._unexplained(node) or self._brought_nothing(node))
+        node.satisfied = not (node.failures or _unexplained(node) or _brought_nothing(node))
         if node.satisfied and not self._more_ways(node):
             self._close_by_pieces(node)
         else:
             self._cut_further(node)
 
     def _close_by_pieces(self, node: Node) -> None:
-        node.proven = node.suspect and not node.missing
+        node.proven = node.suspect and not node.missing and not node.unnamed and node.status == SUCCESS
         node.why = f"{node.why}; {_proof(node)}"
         self._finish(node, "done")
 
@@ -322,13 +324,6 @@ class Sweep:
         node.why = f"{node.matches} answers, cut without a signal"
         if node.matches == caps.largest:
             caps.silent = node.matches
-
-    def _unexplained(self, node: Node) -> bool:
-        """Whether the window returned a study that its pieces must bring back and did not.
-
-        What the keys of the axis cannot select (`Seen.found`) is left to the other axis.
-        """
-        return not all(node.missing.values())
 
     def _more_ways(self, node: Node) -> bool:
         """Whether these pieces are not proof enough, and there are others.
@@ -347,10 +342,6 @@ class Sweep:
         at_root = not node.window.extra and node.window.days == 0
         return self.known.prefixes["PatientID"].empty > 0 and not at_root
 
-    def _brought_nothing(self, node: Node) -> bool:
-        signalled = node.status is not None and node.status not in (SUCCESS, CANCEL)
-        return node.capped and signalled and node.below == 0
-
     def _ancestors(self, node: Node) -> Iterator[Node]:
         parent = node.parent
         while parent is not None:
@@ -363,9 +354,30 @@ class Sweep:
         self.changed[node.ordinal] = node
 
 
+def _unexplained(node: Node) -> bool:
+    """Whether the window returned something that its pieces must bring back and did not.
+
+    What the keys of the axis cannot select (`Seen.found`) is left to the other axis. For each row
+    without a UID the pieces must have brought a study that the window did not name.
+    """
+    return len(node.others) < node.unnamed or not all(node.missing.values())
+
+
+def _brought_nothing(node: Node) -> bool:
+    signalled = node.status is not None and node.status not in (SUCCESS, CANCEL)
+    return node.capped and signalled and node.below == 0
+
+
+def _remember_unnamed(node: Node, seen: Seen) -> None:
+    if seen.without_uid and not node.unnamed:
+        node.named, node.unnamed = frozenset(seen.found), seen.without_uid
+
+
 def _held_against(node: Node, found: dict[int, bool]) -> None:
     for study in found:
         node.missing.pop(study, None)
+    if node.unnamed:
+        node.others.update(study for study in found if study not in node.named)
     if node.own is not None and not node.more:
         node.more = any(study not in node.own for study in found)
 
