@@ -16,7 +16,7 @@ class Prefixes:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._letters: list[set[str]] = [set() for _ in range(LONGEST_VALUE)]
-        self._wide: list[int] = [0] * (LONGEST_VALUE + 1)
+        self.lengths: Counter[int] = Counter()
         self.samples: list[str] = []
         self.empty = 0
 
@@ -27,6 +27,7 @@ class Prefixes:
             return
         if len(self.samples) < _SAMPLES and len(value) > 1 and value.isalnum():
             self.samples.append(value)
+        self.lengths[len(value)] += 1
         for place, letter in enumerate(value[:LONGEST_VALUE]):
             self._letters[place].add(letter)
         if counted:

@@ -130,12 +130,18 @@ def wanted_place(node: Node, way: str, known: Knowledge) -> tuple[str, int] | No
 
 
 def place_pieces(keyword: str, place: int, known: Knowledge) -> tuple[Window, list[Piece]]:
-    """The window that stands for a place, and one piece for each letter not yet seen there."""
+    """The window that stands for a place, and one piece for each letter not yet seen there.
+
+    One more piece for the values that end there, if none has been seen to.
+    """
     axis = PATIENT if keyword == PREFIX_KEYWORDS[PATIENT] else ACCESSION
     root = Window(axis=axis, extra=((keyword, f"{'?' * place}*"),))
     seen = known.prefixes[keyword].letters_at(place)
     unseen = [letter for letter in known.alphabet if letter not in seen and (place or letter != " ")]
-    return root, [Piece(window=with_key(root, keyword, f"{'?' * place}{letter}*")) for letter in unseen]
+    patterns = [f"{'?' * place}{letter}*" for letter in unseen]
+    if place and not known.prefixes[keyword].lengths[place]:
+        patterns.append("?" * place)
+    return root, [Piece(window=with_key(root, keyword, pattern)) for pattern in patterns]
 
 
 def _by_prefix(window: Window, keyword: str, known: Knowledge) -> list[Piece]:
@@ -145,7 +151,10 @@ def _by_prefix(window: Window, keyword: str, known: Knowledge) -> list[Piece]:
     unseen = () if (keyword, place) in known.placed else [letter for letter in known.alphabet if letter not in seen]
     letters = [letter for letter in sorted([*seen, *unseen]) if place or letter != " "]
     found: list[Piece] = []
-    for child in prefix_children(window, keyword, letters):
+    children_here = prefix_children(window, keyword, letters)
+    if place and (keyword, place) in known.placed and not prefixes.lengths[place]:
+        children_here = children_here[1:]  # no value of the archive ends here
+    for child in children_here:
         crowded = window.axis != DATE and prefixes.expected(prefix_of(child, keyword)) > _SURE * room
         sure = crowded and dict(child.extra)[keyword].endswith("*")
         found.append(Piece(window=child, state="split" if sure else "open"))
