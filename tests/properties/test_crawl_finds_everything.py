@@ -180,7 +180,11 @@ def test_every_study_is_found_in_spite_of_all_misbehaviours(
 def test_a_well_behaved_archive_with_a_cap_is_closed(signal: str, tmp_path: Path) -> None:
     studies = [
         study_facts(
-            f"1.2.{n}", StudyDate=DATES[n % 3], StudyTime=f"{n % 24:02d}1500", PatientID=f"A{n:02d}", AccessionNumber=""
+            f"1.2.{n}",
+            StudyDate=DATES[n % 3],
+            StudyTime=f"{n % 24:02d}1500",
+            PatientID=f"A{n:02d}",
+            AccessionNumber=f"N{n:03d}",
         )
         for n in range(40)
     ]

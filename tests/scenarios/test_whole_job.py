@@ -128,7 +128,8 @@ def assert_equal_but_for_changes(run: Path, source: Orthanc, destination: Orthan
         sent = [_parsed(source.file_of_id(one)) for one in here[uid]]
         held = [_parsed(destination.file_of_id(one)) for one in there[uid]]
         allowed = ledger.get(uid, set()) | (RECORD if uid in ledger else set())
-        assert all(any(_differing(a, b) <= allowed for a in sent) for b in held), uid
+        pairs = [[_differing(a, b) - allowed for a in sent] for b in held]
+        assert all(any(not left for left in lefts) for lefts in pairs), (uid, pairs)
 
 
 def _by_uid(orthanc: Orthanc) -> dict[str, list[str]]:
