@@ -73,7 +73,7 @@ def crawl_archive(archive: FormulaArchive, orders: FindMisbehaviours, folder: Pa
         nonlocal last_s
         if time.monotonic() - last_s > 10:
             last_s = time.monotonic()
-            print(f"{where.windows} windows, {where.answers} answers, at {where.where}", file=sys.stderr)
+            sys.stderr.write(f"{where.windows} windows, {where.answers} answers, at {where.where}" + "\n")
 
     db = sqlite3.connect(folder / "journal.sqlite", isolation_level=None, check_same_thread=False)
     request = CrawlRequest(
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--signal", choices=CAP_SIGNALS, default="silent")
     asked = parser.parse_args()
     orders = FindMisbehaviours(result_cap=asked.cap, cap_signal=asked.signal)
-    print(json.dumps(measure(FormulaPlan(studies=asked.studies, cap=asked.cap), orders)))
+    sys.stdout.write(json.dumps(measure(FormulaPlan(studies=asked.studies, cap=asked.cap), orders)) + "\n")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def crawl(setting: Setting) -> list[Row]:
             f"{studies} studies in an embedded PACS that answers from a formula; ours is the CPU of the whole crawl "
             "with all its axes, confirmation, audit, journal and tables, over all answers"
         )
-        start = f"one query for everything; start-up of findscu ({1000 * start_up_s:.0f} ms CPU) is not counted, nor is ours"
+        start = f"one query for everything; no start-up is counted (findscu's took {1000 * start_up_s:.0f} ms CPU)"
         notes = (about, start)
         rows = [
             row_of(
