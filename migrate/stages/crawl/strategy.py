@@ -59,14 +59,23 @@ def ways(node: Node) -> tuple[str, ...]:
     texts = tuple(key for key in TEXT_WAYS[window.axis] if _usable(node, key))
     if window.days == 1:
         return (TIME, *texts) if _worth_cutting_by_time(node) else texts
-    keyword = window.extra[-1][0] if window.extra else PREFIX_KEYWORDS[window.axis]
-    if can_lengthen(window, keyword):
-        # The question without any key, not known to be cut, is proven by either key.
-        if not window.extra and window.axis == ACCESSION and window.minutes is None:
-            return (keyword, TIME)
-        return texts if node.suspect and not window.extra else (keyword,)
+    return _ways_without_date(node, texts)
+
+
+def _ways_without_date(node: Node, texts: tuple[str, ...]) -> tuple[str, ...]:
+    window = node.window
     low, high = window.minutes or (0, LAST_MINUTE)
-    return (DAYS, TIME, *texts) if low < high else texts
+    if window.extra:
+        keyword = window.extra[-1][0]
+        if can_lengthen(window, keyword):
+            return (keyword,)
+        return (DAYS, TIME, *texts) if low < high else texts
+    if window.minutes:
+        return (TIME, *texts) if low < high else texts
+    if window.axis == ACCESSION:
+        return (PREFIX_KEYWORDS[ACCESSION], TIME)
+    # The question without any key, not known to be cut, is proven by either key.
+    return texts if node.suspect else (PREFIX_KEYWORDS[window.axis],)
 
 
 def _worth_cutting_by_time(node: Node) -> bool:
