@@ -37,7 +37,8 @@ CPU_US = Figure("CPU us each", lambda one: 1e6 * one.cpu_each_s)
 CPU_MS = Figure("CPU ms each", lambda one: 1e3 * one.cpu_each_s)
 WALL = Figure("wall s", lambda one: one.wall_s)
 SPEED_UP = Figure("wall s", lambda one: one.wall_s, inverted=True)
-FASTER = Figure("per s", lambda one: one.per_s)
+FASTER = Figure("instances/s", lambda one: one.per_s)
+GB_PER_S = Figure("GB/s", lambda one: one.per_s)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
