@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pydicom
 import pytest
 
@@ -25,6 +26,9 @@ LOG_LINES_SHOWN = 60
 def pytest_configure() -> None:
     """Whatever a test or its child writes is ours alone to read: it may hold patient data."""
     os.umask(0o077)
+    # No test is timed: a loaded machine would fail what is right.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(wrapper=True)
