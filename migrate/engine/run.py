@@ -6,11 +6,12 @@ peer that is gone) means: nothing new goes out, what is in flight is finished an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ from migrate.engine.pulse import Pulse, beat_of
 from migrate.engine.recovery import recover
 from migrate.engine.retry import Breaker, backoff_s, event_of
 from migrate.engine.throttle import Throttle
-from migrate.errors import Interrupted, MigrateError
+from migrate.errors import Interrupted, LocalError, MigrateError
 from migrate.journal.events import Checksummed, CommitmentAsked, Event, Quarantined, UploadStarted, Verified
 from migrate.journal.operators import here, note_run
 from migrate.journal.states import State
@@ -355,6 +356,7 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
         raise full(staging, area.reserve_bytes)
     with (
         Journal(request.run_folder, take_over=request.take_over) as journal,
+        swept(area),
         Cluster(request.config, str(request.run_folder), request.scheduler) as cluster,
         source_throttle(request) as throttle,
     ):
@@ -363,6 +365,16 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
         hours = Hours(request.config.limits.hours, request.config.run.timezone)
         with Pulse(request.run_folder, lambda: beat_of(engine.busy, throttle, hours)):
             engine.run()
+
+
+@contextlib.contextmanager
+def swept(area: LandingArea) -> Iterator[None]:
+    """When the workers have gone, what one of them left half-written when it was killed goes too."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(LocalError):  # the next run sweeps as well
+            area.sweep()
 
 
 def source_throttle(request: Request) -> Throttle:

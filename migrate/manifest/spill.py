@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from migrate.manifest.place import private_folder
 from migrate.manifest.read import ROWS_PER_BATCH, readable
 
-ROWS_PER_BUCKET = 100_000
-_MOST_BUCKETS = 512
+ROWS_PER_BUCKET = 20_000
+# Each bucket has an open file, and two spills are open at a time: together below the usual limit of 1024.
+_MOST_BUCKETS = 400
 _SAMPLES_PER_BUCKET = 32
 
 Sorter = Callable[[pa.RecordBatch], list[int]]
@@ -79,6 +80,7 @@ class Spill:
                 continue
             with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
                 yield stream.read_all()
+            pa.default_memory_pool().release_unused()
 
 
 def buckets_for(rows: int) -> int:
