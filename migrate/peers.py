@@ -85,7 +85,7 @@ class StudyWork:
 
 
 class CommitmentSilent(PeerUnavailable):
-    """The destination took a request for storage commitment and gave no result in time."""
+    """The destination gives no word on storage commitment: it refused the request, or no result came in time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

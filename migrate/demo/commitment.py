@@ -30,7 +30,7 @@ _WRONG_TRANSACTION = "1.2.826.0.1.3680043.8.498.999.9"
 def serve_action(call: Call) -> None:
     """Answer an N-ACTION request for commitment and send its report. Raises AssociationLost."""
     orders = call.core.orders.commitment
-    known = orders.same_association or call.calling_ae_title in call.core.destinations
+    known = orders.same_association or (call.calling_ae_title in call.core.destinations and not orders.stranger)
     call.respond(
         {
             "AffectedSOPClassUID": STORAGE_COMMITMENT,

@@ -126,6 +126,7 @@ class CommitmentMisbehaviours:
     wrong_transaction: bool = False
     same_association: bool = False
     lies: bool = False
+    stranger: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -36,8 +36,8 @@ def commit(endpoint: Endpoint, mailbox: Mailbox, transaction: Transaction) -> Co
     """Ask for commitment and wait for the word; what came late to an earlier transaction counts as well.
 
     Raises:
-        CommitmentSilent: The request was taken and no result came in `transaction.wait_s`.
-        PeerUnavailable: The request was not taken.
+        CommitmentSilent: The request was refused, or taken and no result came in `transaction.wait_s`.
+        PeerUnavailable: The request did not get through.
     """
     for uid in transaction.earlier:
         if late := mailbox.take(uid):
@@ -73,7 +73,7 @@ def _ask(endpoint: Endpoint, mailbox: Mailbox, transaction: Transaction) -> None
             raise PeerUnavailable(refused.fact, refused.hint, **refused.facts) from None
         if status:
             hint = "the destination must know our AE title to answer: ask its administrator"
-            raise PeerUnavailable(
+            raise CommitmentSilent(
                 "storage commitment was not taken", hint, peer=endpoint.ae_title, status=f"{status:04X}"
             )
         _listen(association, deadline, lambda: mailbox.has(uid))

@@ -35,6 +35,7 @@ from migrate.journal.operators import here, note_run
 from migrate.journal.states import State
 from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.before import UNMOVED, Before, held_before
+from migrate.manifest.leftovers import forget_leftovers
 from migrate.manifest.place import Manifests
 from migrate.manifest.rejections import write_rejections
 from migrate.manifest.uid_map import write_uid_map
@@ -132,13 +133,14 @@ class Engine:
             MigrateError: A full disk or a peer that is gone stopped the run; the same holds.
         """
         recover(self.journal, self.area)
+        forget_leftovers(self._manifests)
         # The same studies as a run that was killed in its flush: its parts are replaced, not repeated.
         self._flush_all()
         hours = Hours(self.request.config.limits.hours, self.request.config.run.timezone)
         while True:
             if self._may_start() and hours.open_now():
                 self._fill()
-            if not self.busy and not self._wait_for_more(hours):
+            if not self.busy and not self._more_to_do():
                 break
             self._record(self.cluster.collect(TICK_S))
             self._flush_sometimes()
@@ -161,17 +163,16 @@ class Engine:
             self.stop_with = self.breaker.open_error()
         return self.stop_with is None
 
-    def _wait_for_more(self, hours: Hours) -> bool:
-        """Nothing is in flight: is there something to wait for?"""
+    def _more_to_do(self) -> bool:
+        """Nothing is in flight: is there a study for now, or one to wait for?"""
         if not self._may_start():
             return False
         states = [STAGES[name].begins_at for name in self.request.stages]
         concerned = self.request.only or (self.begun if self._limit_reached() else ())
         if concerned:
             return any(self.journal.ready_of(concerned, state, math.inf) for state in states)
-        waiting, _ = self.journal.waiting(states, time.time())
-        outside = not hours.open_now() and any(self._ready(name, 1) for name in self.request.stages)
-        return bool(outside or waiting)
+        # At any time, not only later: a study whose time has come since `_fill` looked is not left behind.
+        return any(self.journal.ready(state, math.inf, 1) for state in states)
 
     def _limit_reached(self) -> bool:
         return self.request.limit is not None and len(self.begun) >= self.request.limit

@@ -86,7 +86,6 @@ READY = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modifi
   WHERE state = ?1 AND (next_at <= ?2 OR next_at > ?2 + 3600) ORDER BY rank, study_instance_uid LIMIT ?3"""
 READY_OF = """SELECT study_instance_uid, round, attempts, next_at, doubtful, modified_at FROM studies
   WHERE study_instance_uid = ?1 AND state = ?2 AND (next_at <= ?3 OR next_at > ?3 + 3600)"""
-WAITING = "SELECT count(*), min(next_at) FROM studies WHERE state = ?1 AND next_at > ?2 AND next_at <= ?2 + 3600"
 COUNT_STATES = "SELECT state, count(*) FROM studies GROUP BY state"
 COUNT_CLASSES = "SELECT exception_class, count(*) FROM studies WHERE state = 'QUARANTINED' GROUP BY exception_class"
 STUDY_STATES = """SELECT study_instance_uid, state, exception_class, detail, attempts, updated_at

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -129,12 +129,6 @@ class Journal:
         """The same for named studies."""
         rows = [self.db.execute(sql.READY_OF, (uid, state, now_s)).fetchone() for uid in sorted(study_instance_uids)]
         return [_ready(row) for row in rows if row]
-
-    def waiting(self, states: Sequence[State], now_s: float) -> tuple[int, float | None]:
-        """How many studies wait for a retry, and the earliest time (Unix s)."""
-        found = [self.db.execute(sql.WAITING, (state, now_s)).fetchone() for state in states]
-        times = [at for _, at in found if at is not None]
-        return sum(count for count, _ in found), min(times, default=None)
 
     def instances(self, study_instance_uid: str) -> list[dict[str, Any]]:
         """The rows of a study in flight, as dictionaries by column name.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 
@@ -16,8 +15,6 @@ from migrate.manifest.schema import schema_of
 from migrate.manifest.sightings import crawl_folder, work_parts
 from migrate.manifest.spill import part_batches
 from migrate.manifest.write import Columns, TableWriter, replace_table
-
-_UNPUBLISHED = re.compile(r"[a-z_]+-[0-9a-f]{32}")
 
 
 def publish(manifests: Manifests, crawl_id: str, windows: Iterable[Columns]) -> dict[str, int]:
@@ -52,15 +49,6 @@ def forget_work(manifests: Manifests, crawl_id: str) -> None:
     shutil.rmtree(crawl_folder(manifests, crawl_id), ignore_errors=True)
     for folder in manifests.work_folder.glob("crawl-*"):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def forget_leftovers(manifests: Manifests) -> None:
-    """Delete the unfinished files that a kill left; only while nobody else writes in this run folder."""
-    for path in manifests.work_folder.glob("*") if manifests.work_folder.is_dir() else ():
-        if path.suffix == ".tmp":
-            path.unlink(missing_ok=True)
-        elif _UNPUBLISHED.fullmatch(path.name):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _identities(manifests: Manifests, crawl_id: str) -> Iterator[pa.RecordBatch]:

@@ -29,7 +29,7 @@ def exchange_folder(fresh: Path, target: Path) -> None:
         if not target.exists():
             fresh.rename(target)
         elif _exchange(fresh, target):
-            shutil.rmtree(fresh)
+            shutil.rmtree(fresh, ignore_errors=True)  # a leftover, whoever deletes it
         else:
             _rename_twice(fresh, target)
     except OSError as error:

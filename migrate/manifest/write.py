@@ -7,7 +7,6 @@ Column batches go in, never row objects, and memory is bounded by one row group.
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from migrate.errors import LocalError, MigrateError
+from migrate.manifest.leftovers import open_unfinished, unfinished_folder
 from migrate.manifest.place import Manifests, private_folder, sync_folder
 from migrate.manifest.schema import dictionary_coded, prefix_coded, schema_of
 from migrate.manifest.swap import exchange_folder
@@ -70,7 +70,7 @@ class PartWriter:
         try:
             private_folder(work_folder)
             private_folder(path.parent)
-            descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = open_unfinished(self._temporary)
         except OSError as error:
             raise _cannot_write(path, error) from error
         self._file = os.fdopen(descriptor, "wb")
@@ -160,11 +160,9 @@ def replace_table(manifests: Manifests, table: str, batches: Iterable[Columns | 
         LocalError: The disk is full or not writable; the old table stays.
     """
     fresh = manifests.work_folder / f"{table}-{uuid.uuid4().hex}"
-    try:
+    with unfinished_folder(fresh):
         rows = _write_parts(manifests, fresh, schema_of(table), iter(batches))
         exchange_folder(fresh, manifests.table_folder(table))
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return rows
 
 

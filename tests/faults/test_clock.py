@@ -30,19 +30,16 @@ def test_a_study_dated_before_the_clock_was_set_back_is_tried_at_once(tmp_path: 
     with failed(tmp_path, NOW_S + LONGEST_WAIT_S) as journal:
         assert [one.study_instance_uid for one in journal.ready(State.PLANNED, NOW_S + jump_s, 10)] == [STUDY]
         assert journal.ready_of([STUDY], State.PLANNED, NOW_S + jump_s)
-        assert journal.waiting([State.PLANNED], NOW_S + jump_s) == (0, None)
 
 
 @pytest.mark.parametrize("jump_s", [2 * HOUR_S, YEAR_S], ids=["two hours on", "a year on"])
 def test_a_clock_that_is_set_forward_only_ends_the_wait(tmp_path: Path, jump_s: float) -> None:
     with failed(tmp_path, NOW_S + LONGEST_WAIT_S) as journal:
         assert journal.ready(State.PLANNED, NOW_S + jump_s, 10)
-        assert journal.waiting([State.PLANNED], NOW_S + jump_s) == (0, None)
 
 
 @pytest.mark.parametrize("left_s", [0.1, LONGEST_WAIT_S])
 def test_a_wait_of_the_usual_length_is_kept(tmp_path: Path, left_s: float) -> None:
     with failed(tmp_path, NOW_S + left_s) as journal:
         assert journal.ready(State.PLANNED, NOW_S, 10) == []
-        assert journal.waiting([State.PLANNED], NOW_S) == (1, NOW_S + left_s)
         assert journal.ready_of([STUDY], State.PLANNED, math.inf)

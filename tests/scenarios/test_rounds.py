@@ -242,7 +242,8 @@ def test_two_workers_receive_under_an_ae_title_each_and_share_the_work(migration
     one = migration(
         many(6), {"receiver": {"ae_titles": ["MIGRATE", "MIGRATE2"]}}, legacy={"move": {"slow_objects_s": 0.05}}
     )
-    one.embedded_legacy.add_destination("MIGRATE2", "127.0.0.1", one.run.config.receiver.port + 1)
+    for peer in (one.embedded_legacy, one.embedded_dir):  # the DI-r sends its word on commitment there
+        peer.add_destination("MIGRATE2", "127.0.0.1", one.run.config.receiver.port + 1)
     run(Request(run_folder=one.run.folder, config=one.run.config), lambda _: None, lambda: False)
     assert one.held() == one.expected()
     assert one.sent() == one.once()

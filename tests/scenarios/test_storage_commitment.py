@@ -76,14 +76,18 @@ def test_a_word_that_must_come_and_does_not_is_asked_for_again_in_a_new_transact
     assert one.sent().total() == 3
 
 
-@pytest.mark.parametrize("orders", [{"lost": True}, {"refuse": True}], ids=["lost", "not offered"])
+@pytest.mark.parametrize(
+    "orders",
+    [{"lost": True}, {"stranger": True}, {"refuse": True}],
+    ids=["lost", "our AE title is not known", "not offered"],
+)
 def test_without_a_word_that_need_not_come_the_content_decides(migration: Migrate, orders: dict[str, Any]) -> None:
     one = migration(many(24, instances=1), AUTO_SHORT, dir_={"commitment": orders})
     assert run_inline(one.run) is None
     assert read.states(one.run.folder) == {"VERIFIED": 24}
     assert {row["method"] for row in one.run.rows("verification")} == {"content"}
     # Three in a row, and those that were on their way at the same time.
-    assert len(transactions(one.run.folder)) <= (3 + 12 if "lost" in orders else 0)
+    assert len(transactions(one.run.folder)) <= (0 if "refuse" in orders else 3 + 12)
 
 
 def test_who_must_commit_and_does_not_offer_it_ends_in_quarantine(migration: Migrate) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from migrate.errors import FormatTooNew, LocalError, ManifestDamaged, UsageError
 from migrate.manifest.latest import latest
+from migrate.manifest.leftovers import forget_leftovers, unfinished_folder
 from migrate.manifest.place import Manifests
 from migrate.manifest.read import batches, count_rows, parts_of, read_table, rows_of_studies, scan
 from migrate.manifest.schema import FORMAT_KEY, TABLES, schema_of
@@ -220,6 +221,7 @@ def test_any_values_come_back_in_order(
 
 _ENDLESS = """
 import sys, pathlib
+from migrate.manifest.leftovers import forget_leftovers, unfinished_folder
 from migrate.manifest.place import Manifests
 from migrate.manifest.write import replace_table
 place = Manifests(pathlib.Path(sys.argv[1]), "FRASER")
@@ -268,3 +270,16 @@ def test_the_rows_of_no_study_are_none(place: Manifests) -> None:
     assert rows_of_studies(place.run_folder, "studies", iter(["1.2"]), ["study_instance_uid"]) == {
         "study_instance_uid": ["1.2"]
     }
+
+
+def test_what_a_killed_writer_left_goes_and_what_somebody_writes_stays(place: Manifests) -> None:
+    with TableWriter(place, "evidence", "7") as writer, unfinished_folder(place.work_folder / f"studies-{'0' * 32}"):
+        writer.write({"sop_instance_uid": ["1"]})
+        (place.work_folder / "killed.tmp").touch()
+        (place.work_folder / f"studies-{'1' * 32}").mkdir()
+        (place.work_folder / f"studies-{'1' * 32}" / "part-000000.parquet").touch()
+        before = {path.name for path in place.work_folder.iterdir()}
+        forget_leftovers(place)
+        gone = before - {path.name for path in place.work_folder.iterdir()}
+    assert gone == {"killed.tmp", f"studies-{'1' * 32}"}
+    assert count_rows(place.run_folder, "evidence") == 1

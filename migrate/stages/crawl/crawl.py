@@ -10,7 +10,8 @@ from typing import Any
 
 from migrate.journal import windows as journal
 from migrate.manifest.fold import AXES
-from migrate.manifest.publish import forget_leftovers, forget_work, publish
+from migrate.manifest.leftovers import forget_leftovers
+from migrate.manifest.publish import forget_work, publish
 from migrate.manifest.read import count_rows, read_table
 from migrate.model import Level
 from migrate.stages.crawl.again import ask_for_absent, conclude, decide, refuse_without_tables
