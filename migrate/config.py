@@ -97,15 +97,30 @@ class CrawlBlock(_Block):
     level: Literal["STUDY", "SERIES", "IMAGE"] = "IMAGE"
 
 
+class WorklistBlock(_Block):
+    """`[plan.worklist]`: the RIS's Modality Worklist, asked by `plan --worklist` for today and `days` days more.
+
+    `calling_ae_title` is who we say we are; left out, the first of the receiver's.
+    """
+
+    ae_title: AeTitle
+    host: str = "127.0.0.1"
+    port: Port = 104
+    calling_ae_title: AeTitle | None = None
+    days: int = Field(default=14, ge=0, le=366)
+
+
 class PlanBlock(_Block):
     """`[plan]`: order, waves before it, and what stays behind: predicates over columns of `studies`.
 
-    `booked` is a CSV file of patient ids or study UIDs that a wave or the order may name.
+    `booked` is a CSV file of patient ids or study UIDs that a wave or the order may name; who stands on
+    the worklist is booked too.
     """
 
     order: list[str] = ["newest"]
     waves: list[str] = []
     booked: str | None = None
+    worklist: WorklistBlock | None = None
     exclude: list[str] = []
     rejected: Rejected | dict[RejectionCode, Rejected] = Field(default_factory=dict)
 

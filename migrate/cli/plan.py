@@ -21,6 +21,9 @@ def plan(
     deleted: Annotated[
         Path | None, typer.Option(help="What the source calls deleted or hidden: .csv, .xlsx or .parquet.")
     ] = None,
+    worklist: Annotated[
+        bool, typer.Option("--worklist", help="First ask the RIS who is booked: [plan.worklist].")
+    ] = False,
     explain: Annotated[str, typer.Option(metavar="STUDY_UID", help="Why is this study where it is?")] = "",
     simulate: Annotated[bool, typer.Option("--simulate", help="Play what is left: when will it end?")] = False,
     source_associations: Associations = None,
@@ -41,8 +44,9 @@ def plan(
         limits = {"source_associations": source_associations, "destination_associations": destination_associations}
         _simulate(session, WhatIf(**limits, hours=calendar))
     else:
-        joined = _join(session, deleted) if deleted else None
-        _plan(session, joined)
+        told = {"deleted": _join(session, deleted) if deleted else None}
+        told["worklist"] = _ask(session) if worklist else None
+        _plan(session, told)
 
 
 def _join(session: Session, deleted: Path) -> dict[str, Any]:
@@ -60,7 +64,26 @@ def _join(session: Session, deleted: Path) -> dict[str, Any]:
     return {**asdict(found), "invalid": [{"line": line, "why": why} for line, why in found.invalid]}
 
 
-def _plan(session: Session, joined: dict[str, Any] | None) -> None:
+def _ask(session: Session) -> dict[str, Any]:
+    """The worklist's answer takes the place of the one before."""
+    from dataclasses import asdict
+    from datetime import datetime
+
+    from migrate.engine.hours import zone
+    from migrate.engine.worklist import ask_worklist
+
+    config = session.config()
+    today = datetime.now(zone(config.run.timezone)).date()
+    found = ask_worklist(session.folder(), config, today)
+    session.tell(
+        f"worklist: {found.steps:,} scheduled steps from {found.first} to {found.last}, {found.patients:,} patients"
+    )
+    if found.nameless:
+        session.tell(f"  without a patient id: {found.nameless:,}")
+    return {**asdict(found), "first": str(found.first), "last": str(found.last)}
+
+
+def _plan(session: Session, joined: dict[str, Any]) -> None:
     from migrate.engine.planning import make_plan
     from migrate.journal.read import states
     from migrate.journal.store import Journal
@@ -71,10 +94,10 @@ def _plan(session: Session, joined: dict[str, Any] | None) -> None:
     after = states(folder)
     waves = [wave.to_json() for wave in found.waves]
     unmatched = found.booked.unmatched if found.booked else ()
-    booked = {"lines": found.booked.lines, "unmatched_lines": list(unmatched)} if found.booked else None
+    booked = _told(found.booked) if found.booked else None
     counts = {"planned": found.planned, "excluded": found.excluded, "reordered": found.reordered}
     counts["noted"] = found.noted
-    session.result({**counts, "waves": waves, "booked": booked, "deleted": joined, "states": after})
+    session.result({**counts, "waves": waves, "booked": booked, **joined, "states": after})
     session.tell(
         f"planned {found.planned:,} studies, excluded {found.excluded:,}, moved {found.reordered:,} in the order"
     )
@@ -85,8 +108,24 @@ def _plan(session: Session, joined: dict[str, Any] | None) -> None:
     if unmatched:
         numbers = ", ".join(map(str, unmatched[:MOST_NUMBERS]))
         session.tell(f"  lines of {config.plan.booked} that match nobody: {len(unmatched):,} ({numbers})")
+    if found.booked and found.booked.scheduled:
+        session.tell(
+            f"  patients on the worklist: {found.booked.scheduled:,}, of whom {found.booked.strangers:,} "
+            "have nothing here"
+        )
+    if found.booked and not _names_booked(config):
+        session.tell('  booked stands neither in plan.order nor in plan.waves: it moves nobody; add waves = ["booked"]')
     if not after:
         session.tell("nothing was found yet; first: migrate crawl")
+
+
+def _told(booked: Any) -> dict[str, Any]:
+    counts = {"lines": booked.lines, "unmatched_lines": list(booked.unmatched)}
+    return {**counts, "scheduled": booked.scheduled, "strangers": booked.strangers}
+
+
+def _names_booked(config: Any) -> bool:
+    return "booked" in {text.strip() for text in (*config.plan.order, *config.plan.waves)}
 
 
 def _size(wave: dict[str, Any]) -> str:

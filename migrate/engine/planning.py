@@ -18,7 +18,7 @@ from migrate.journal.store import Journal
 from migrate.manifest.read import batches
 from migrate.manifest.sizes import COUNTS, learnt_sizes
 from migrate.model import now
-from migrate.stages.booked import read_booked
+from migrate.stages.booked import joined, read_booked, read_worklist
 from migrate.stages.plan import COLUMNS, Booked, plan, predicates, ranking
 
 BATCH = 2_000
@@ -104,8 +104,12 @@ def make_plan(journal: Journal, run_folder: Path, config: Config) -> Outline:
 
 
 def booked_of(run_folder: Path, config: Config) -> Booked | None:
-    """The list that `[plan] booked` names, its path relative to the run folder; None without one."""
-    return read_booked(run_folder, run_folder / config.plan.booked) if config.plan.booked else None
+    """Who is on the list that `[plan] booked` names (its path relative to the run folder) or was on the worklist.
+
+    None without either.
+    """
+    people = read_booked(run_folder, run_folder / config.plan.booked) if config.plan.booked else None
+    return joined(people, read_worklist(run_folder) if config.plan.worklist else None)
 
 
 def _news(journal: Journal, events: Iterable[Event], states: dict[str, State], found: Outline) -> list[Event]:

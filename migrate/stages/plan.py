@@ -60,13 +60,16 @@ class Predicate:
 class Booked:
     """Who comes first: studies by UID, and every study of some patients (by their surrogate keys).
 
-    `lines` were read; those of `unmatched` (line numbers) name nobody whom the crawl found.
+    `lines` were read; those of `unmatched` (line numbers) name nobody whom the crawl found. Of the `scheduled`
+    patients of a worklist `strangers` have nothing in this archive.
     """
 
     studies: frozenset[str] = frozenset()
     patient_keys: frozenset[str] = frozenset()
     lines: int = 0
     unmatched: tuple[int, ...] = ()
+    scheduled: int = 0
+    strangers: int = 0
 
     def holds(self, study: Row) -> bool:
         """Whether a row of `studies` (with its `patient_key`) is on the list."""
@@ -170,7 +173,8 @@ def _word(text: str, booked: Booked | None) -> Word:
 def _claim(line: str, setting: str, booked: Booked | None) -> Callable[[Row], bool]:
     if line.strip() == BOOKED:
         if booked is None:
-            raise ConfigError(f"{setting}: booked needs a list", 'set [plan] booked = "list.csv"')
+            hint = 'set [plan] booked = "list.csv", or [plan.worklist] and run: migrate plan --worklist'
+            raise ConfigError(f"{setting}: booked needs a list", hint)
         return booked.holds
     all_of = predicates(line.split(AND), setting)
     return lambda study: all(one.holds(study) for one in all_of)

@@ -20,6 +20,7 @@ _PACKAGE_OF = {
     "findscu": "dcmtk",
     "getscu": "dcmtk",
     "movescu": "dcmtk",
+    "wlmscpfs": "dcmtk",
     "storescp": "dcmtk",
     "storescu": "dcmtk",
     "chromium": "chromium",
