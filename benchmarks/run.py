@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import crawling, disk, growth, large, migration, wire
+from benchmarks.fuzz import bench as fuzzing
 from benchmarks.machine import facts
 from benchmarks.report import Result, figure, keep
 from benchmarks.rows import Row
@@ -49,6 +50,7 @@ BENCHES = (
     Bench("growth", growth.growth),
     Bench("staging", disk.staging),
     Bench("large", large.large),
+    Bench("fuzz", fuzzing.fuzz),
 )
 
 

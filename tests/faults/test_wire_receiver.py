@@ -128,6 +128,23 @@ def test_the_oldest_half_open_connection_gives_way(sink: MemorySink) -> None:
             socks[2].recv(1)
 
 
+@pytest.mark.parametrize(
+    "early",
+    [value(b"a" * 10, is_command=False), command(store_request()), request(), b"\x07\0\0\0\0\x04\0\0\0\0"],
+    ids=["data", "a command", "another request", "an abort"],
+)
+def test_a_peer_that_goes_on_before_its_request_is_answered_is_cut_as_its_own_fault(
+    receiver: Receiver, sink: MemorySink, caplog: pytest.LogCaptureFixture, early: bytes
+) -> None:
+    with dialled(receiver.port, associate=False) as sock:
+        sock.sendall(request() + early)
+        assert {kind for kind, _ in read_to_end(sock)} <= {2, 7}
+    assert wait_until(lambda: any("ended" in record.message for record in caplog.records))
+    assert [record.levelname for record in caplog.records if "ended" in record.message] == ["WARNING"]
+    assert echoes(receiver.port)
+    assert sink.objects == []
+
+
 # ---- time limits
 
 

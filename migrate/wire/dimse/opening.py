@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 
 from migrate.errors import PeerError, PeerUnavailable
@@ -24,6 +25,16 @@ def open_dialogue(
     """
     request = request_of(endpoint, contexts, extended)
     sock = connect(endpoint.host, endpoint.port, endpoint.tls, endpoint.limits.connect_s)
+    return open_over(sock, endpoint, request)
+
+
+def open_over(sock: socket.socket, endpoint: Endpoint, request: AssociateRequest) -> tuple[Dialogue, AssociateAccept]:
+    """The same over a connection that is there already; it is closed when the association does not come about.
+
+    Raises:
+        PeerUnavailable: No answer, an abort or a transient reject.
+        PeerRefused: A permanent reject.
+    """
     link = Link(sock, UpperLayer(Role.REQUESTOR, endpoint.limits), endpoint.limits)
     try:
         answer = _negotiate(link, endpoint, request)

@@ -149,11 +149,14 @@ class Session:
             if link.closed:
                 break
         event = link.events.popleft() if link.events else None
-        if isinstance(event, AssociateRequest):
+        # What follows before our answer ends the association: data, an abort, a closed connection.
+        later = link.events.popleft() if link.events else None
+        if isinstance(event, AssociateRequest) and later is None:
             return event
         link.close(linger=True)
-        cause = event.fact if isinstance(event, Aborted) else "closed"
-        raise PeerError("no association request came", cause=cause)
+        ending = later or event
+        cause = ending.fact if isinstance(ending, Aborted) else "closed"
+        raise PeerError("no association request came that could be answered", cause=cause)
 
     def _objection(self, request: AssociateRequest) -> AssociateReject | None:
         options = self._options
