@@ -24,6 +24,7 @@ KEY = "study_instance_uid"
 ROWS_PER_RANGE = 1_000_000
 # One file is open for each range: well below the usual limit of 1024.
 MOST_RANGES = 500
+ROWS_PER_HEAP = 262_144
 
 Slice = Mapping[str, pa.Table]
 
@@ -88,10 +89,31 @@ def _lay_down(batches: Iterator[pa.RecordBatch], schema: pa.Schema, stem: Path, 
             stack.enter_context(pyarrow.ipc.new_file(f"{stem}.{ordinal}", schema, options=options))
             for ordinal in range(len(bounds) + 1)
         ]
-        for batch in batches:
-            places = _places(batch[KEY], bounds)
-            for place in pc.unique(places).to_pylist():
-                writers[place].write_batch(batch.filter(pc.equal(places, place)).cast(schema))
+        for rows in _heaps(batches, schema):
+            for place, part in _by_place(rows, bounds):
+                writers[place].write_table(part)
+
+
+def _heaps(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Many batches as one: hundreds of ranges get pieces worth a write, and each row is moved once."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch.cast(schema))
+        if sum(one.num_rows for one in waiting) >= ROWS_PER_HEAP:
+            yield pa.Table.from_batches(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting).combine_chunks()
+
+
+def _by_place(rows: pa.Table, bounds: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+    """(range, its rows) for every range that has some."""
+    places = pa.concat_arrays([_places(chunk, bounds) for chunk in rows[KEY].chunks])
+    ordered = rows.take(pc.sort_indices(places))
+    at = 0
+    for place, count in sorted((one["values"], one["counts"]) for one in pc.value_counts(places).to_pylist()):
+        yield place, ordered.slice(at, count)
+        at += count
 
 
 def _places(uids: pa.Array, bounds: Sequence[str]) -> pa.Array:
@@ -128,10 +150,23 @@ def first_of(rows: pa.Table, keys: Sequence[str], order: Sequence[tuple[str, str
     return rows.filter(pa.concat_arrays([pa.array([True]), begins]))
 
 
+def one_of(rows: pa.Table, keys: Sequence[str], order: Sequence[tuple[str, str]] = ()) -> pa.Table:
+    """The same rows as `first_of`, in no order; only the rows of studies that have a key twice are sorted.
+
+    `keys` begin with the Study Instance UID.
+    """
+    counts = rows.group_by(list(keys)).aggregate([([], "count_all")])
+    if counts.num_rows == rows.num_rows:
+        return rows
+    repeated = pc.unique(counts.filter(pc.greater(counts["count_all"], 1))[KEY])
+    again = pc.is_in(rows[KEY], value_set=repeated)
+    return pa.concat_tables([rows.filter(pc.invert(again)), first_of(rows.filter(again), keys, order)])
+
+
 def _neighbours(rows: pa.Table, keys: Sequence[str]) -> Iterator[tuple[pa.Array, pa.Array]]:
     for key in keys:
         column = rows[key].chunk(0)
         yield column.slice(1), column.slice(0, len(column) - 1)
 
 
-__all__ = ["KEY", "Slice", "by_study", "first_of", "places_compared"]
+__all__ = ["KEY", "Slice", "by_study", "first_of", "one_of", "places_compared"]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, first_of
+from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, first_of, one_of
 
 SOP = "sop_instance_uid"
 SERIES = "series_instance_uid"
@@ -114,12 +114,12 @@ def _grouped(rows: pa.Table, columns: tuple[str, ...]) -> dict[str, list[tuple[A
 def _instances(rows: Slice) -> pa.Table:
     """One row for each instance, sorted by study and SOP Instance UID."""
     keys = [KEY, SOP]
-    listed = _marked(first_of(rows["instances"], keys), "listed")
+    listed = _marked(one_of(rows["instances"], keys), "listed")
     newest = [("attempt", "descending"), ("received_at", "descending")]
-    evidence = first_of(rows["evidence"], keys, newest).drop_columns(["attempt", "received_at"])
+    evidence = one_of(rows["evidence"], keys, newest).drop_columns(["attempt", "received_at"])
     evidence = _marked(evidence, "received").rename_columns({SERIES: "series_received"})
     newest = [("attempt", "descending"), ("verified_at", "descending")]
-    verified = first_of(_joined(rows["verification"]), keys, newest).drop_columns(["attempt", "verified_at"])
+    verified = one_of(_joined(rows["verification"]), keys, newest).drop_columns(["attempt", "verified_at"])
     both = listed.join(evidence, keys, join_type="full outer")
     both = both.set_column(both.column_names.index(SERIES), SERIES, pc.coalesce(both[SERIES], both["series_received"]))
     for name in ("listed", "received"):

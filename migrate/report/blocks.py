@@ -56,8 +56,8 @@ class Table:
     """Rows under named columns. More rows than a page holds are paged in the browser.
 
     `total_row` is shown under the rows and is no row itself. `empty` is what stands there when
-    there are no rows. `more_rows` counts rows that were left to the CSV file. A `static` table
-    neither sorts nor filters.
+    there are no rows. `rows` go into the files, as many as a page can hold into the page; `more_rows` counts
+    rows that are in the run folder's tables alone. A `static` table neither sorts nor filters.
     """
 
     block: ClassVar[str] = "table"
@@ -85,6 +85,11 @@ class Table:
     def paged(self) -> bool:
         """Too long to be shown at once."""
         return not self.static and len(self.rows) > PAGE_ROWS
+
+    @property
+    def page_rows(self) -> Sequence[Row]:
+        """What the page carries."""
+        return self.rows[:MAX_PAGE_ROWS]
 
     @property
     def first_rows(self) -> Sequence[Row]:

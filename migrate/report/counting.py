@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, first_of
+from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, one_of
 
 SOP = "sop_instance_uid"
 SERIES = "series_instance_uid"
@@ -70,19 +70,19 @@ def count(run_folder: Path, rows_per_range: int = ROWS_PER_RANGE) -> Counts:
 
 
 def _latest(rows: pa.Table, when: str) -> pa.Table:
-    return first_of(rows, [KEY, SOP], [("attempt", "descending"), (when, "descending")])
+    return one_of(rows, [KEY, SOP], [("attempt", "descending"), (when, "descending")])
 
 
 def _count_listed(counts: Counts, rows: Slice) -> None:
-    studies = first_of(rows["studies"], [KEY], [("crawl_id", "descending")])
-    series = first_of(rows["series"], [KEY, SERIES], [("crawl_id", "descending")])
+    studies = one_of(rows["studies"], [KEY], [("crawl_id", "descending")])
+    series = one_of(rows["series"], [KEY, SERIES], [("crawl_id", "descending")])
     counts.totals["studies"] += studies.num_rows
     counts.totals["undated"] += studies["study_day"].null_count
     counts.totals["series"] += series.num_rows
-    counts.totals["instances"] += first_of(rows["instances"], [KEY, SOP]).num_rows
+    counts.totals["instances"] += one_of(rows["instances"], [KEY, SOP]).num_rows
     for modality, n in _values(series, "modality"):
         counts.by_modality[modality, "series"] += n
-    for modality, n in _values(first_of(series, [KEY, "modality"]), "modality"):
+    for modality, n in _values(one_of(series, [KEY, "modality"]), "modality"):
         counts.by_modality[modality, "studies"] += n
 
 
@@ -91,10 +91,10 @@ def _count_held(counts: Counts, rows: Slice, evidence: pa.Table) -> None:
     keys = [KEY, SOP]
     arrived = evidence.select([*keys, SERIES, "sop_class_uid", "size_bytes"])
     arrived = arrived.rename_columns({SERIES: "series_received", "sop_class_uid": "class_received"})
-    held = first_of(rows["instances"], keys).join(arrived, keys, join_type="full outer")
+    held = one_of(rows["instances"], keys).join(arrived, keys, join_type="full outer")
     held = held.append_column("class", pc.coalesce(held["class_received"], held["sop_class_uid"]))
     held = held.append_column("of_series", pc.coalesce(held[SERIES], held["series_received"]))
-    series = first_of(rows["series"], [KEY, SERIES], [("crawl_id", "descending")]).select([KEY, SERIES, "modality"])
+    series = one_of(rows["series"], [KEY, SERIES], [("crawl_id", "descending")]).select([KEY, SERIES, "modality"])
     held = held.select([KEY, "of_series", "class", "size_bytes"])
     held = held.join(series, [KEY, "of_series"], right_keys=[KEY, SERIES], join_type="left outer")
     _count_and_weigh(counts.by_modality, held, "modality")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from migrate.report import figures
-from migrate.report.blocks import MAX_PAGE_ROWS, Block, Column, Figure, Row, Section, Table
+from migrate.report.blocks import Block, Column, Figure, Row, Section, Table
 from migrate.report.facts import BOOKS, LEVELS, Entry, Facts
 from migrate.report.texts import Words
 
@@ -18,14 +18,13 @@ def columns(words: Words, *specs: Spec) -> list[Column]:
 
 
 def table(words: Words, key: str, heads: Sequence[Column], rows: Sequence[Row]) -> Table:
-    """A table that sorts and filters; what is more than a page can hold is left to the CSV file."""
+    """A table that sorts and filters."""
     return Table(
         key=key,
         caption=words(f"table.{key}"),
         columns=heads,
-        rows=rows[:MAX_PAGE_ROWS],
+        rows=rows,
         empty=words.optional(f"empty.{key}"),
-        more_rows=max(len(rows) - MAX_PAGE_ROWS, 0),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrate.model import BY_CONTENT
 from migrate.report.freeze import Cutover
 
 BOOKS = ("migrated", "excluded", "failed", "pending")
@@ -127,6 +128,11 @@ class Fidelity:
     acceptance: Acceptance | None = None
     census: Sequence[tuple[str, int, int]] = ()
     lookalikes: Sequence[tuple[str, str, int]] = ()
+
+    @property
+    def proven(self) -> int:
+        """Instances of which content was compared and is the same."""
+        return sum(self.proofs.get((method, "match"), 0) for method in BY_CONTENT)
 
     def with_outcome(self, outcome: str) -> int:
         """Instances whose last check had this outcome, whatever the method."""

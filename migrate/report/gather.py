@@ -7,6 +7,7 @@ import platform
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
@@ -58,7 +59,7 @@ def gather(run: Run, now: datetime) -> Facts:
         JournalError: The journal cannot be read.
     """
     config, counts = run.config(), count(run.path)
-    rows = list(journal.study_states(run.path))
+    stand = _standing(run)
     return Facts(
         cutover=gather_cutover(run),
         name=config.run.name if config else run.path.resolve().name,
@@ -66,8 +67,8 @@ def gather(run: Run, now: datetime) -> Facts:
         destination=_destination(config),
         generated_at=now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         balance=_balance(run),
-        states=Counter(row["state"] for row in rows),
-        exceptions=_exceptions(run, [row for row in rows if row["state"] in SETTLED_ASIDE], now),
+        states=stand.states,
+        exceptions=_exceptions(run, stand.aside, now),
         held=_held(counts),
         syntaxes=_kinds(counts.syntaxes),
         sop_classes=_kinds(counts.sop_classes),
@@ -81,11 +82,30 @@ def gather(run: Run, now: datetime) -> Facts:
         versions=_versions(),
         digests=digests(run),
         started_at=next((event["at"] for event in run.events()), None),
-        ended_at=max((row["updated_at"] for row in rows), default=None),
+        ended_at=stand.ended_at,
         runs=_runs(run),
         four_eyes=bool(config and config.acceptance.four_eyes),
         overlap=overlap(run.path),
     )
+
+
+@dataclass(slots=True)
+class _Standing:
+    """Where the studies stand; of those that are neither excluded nor in quarantine only the count is kept."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    aside: list[dict[str, Any]] = field(default_factory=list)
+    ended_at: str | None = None
+
+
+def _standing(run: Run) -> _Standing:
+    found = _Standing()
+    for row in journal.study_states(run.path):
+        found.states[row["state"]] += 1
+        found.ended_at = max(found.ended_at or "", row["updated_at"])
+        if row["state"] in SETTLED_ASIDE:
+            found.aside.append(row)
+    return found
 
 
 def _destination(config: Config | None) -> str:

@@ -66,7 +66,7 @@ def plain_rows(table: Table) -> list[Row]:
     """The rows for the script: numbers stay numbers, text is made fit to be shown."""
     return [
         tuple(value if column.numeric else shown(value) for value, column in zip(row, table.columns, strict=True))
-        for row in table.rows
+        for row in table.page_rows
     ]
 
 

@@ -154,7 +154,7 @@ def fidelity(facts: Facts, words: Words) -> Section:
     found = facts.fidelity
     differ = found.with_outcome("differs")
     items = [
-        replace(figure(words, "fidelity.content", found.proofs.get(("content", "match"), 0)), tone="good"),
+        replace(figure(words, "fidelity.content", found.proven), tone="good"),
         replace(figure(words, "fidelity.differs", differ), tone=_tone(good=not differ)),
         figure(words, "fidelity.unverifiable", found.with_outcome("unverifiable")),
     ]

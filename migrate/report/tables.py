@@ -19,6 +19,7 @@ from migrate.report.blocks import Column, Section, Table
 from migrate.report.plain import cell, shown
 
 _SHEET_NAME = 31  # Excel's limit
+_SHEET_ROWS = 1_048_576  # Excel's limit, the heading and the line that says what is missing included
 _NUMBER_FORMATS = {
     "count": "#,##0",
     "amount": "#,##0",
@@ -123,14 +124,17 @@ def _write_sheet(book: Any, table: Table) -> None:
     for place, column in enumerate(table.columns):
         sheet.set_column(place, place, _width(column))
         sheet.write_string(0, place, column.label, bold)
-    for number, row in enumerate(table.rows, 1):
+    rows, left = table.rows[: _SHEET_ROWS - 2], max(0, len(table.rows) - _SHEET_ROWS + 2)
+    if left:
+        sheet.write_string(_SHEET_ROWS - 1, 0, f"… +{left:,}: {table.key}.csv")
+    for number, row in enumerate(rows, 1):
         for place, value in enumerate(row):
             if isinstance(value, int | float):
                 sheet.write_number(number, place, value, formats[place])
             else:
                 sheet.write_string(number, place, shown(value))
     sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, max(len(table.rows), 1), max(len(table.columns) - 1, 0))
+    sheet.autofilter(0, 0, max(len(rows), 1), max(len(table.columns) - 1, 0))
 
 
 def _width(column: Column) -> int:

@@ -40,6 +40,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Sur papier\u00a0: les {shown} premières lignes sur {total}. Toutes figurent dans {file}.",
     ),
     "grid.more": ("{more} further rows are in {file}.", "{more} autres lignes figurent dans {file}."),
+    "grid.left": (
+        "{more} further rows are in the run folder's Parquet tables only.",
+        "{more} autres lignes figurent uniquement dans les tables Parquet du dossier.",
+    ),
     "level.STUDY": ("Studies", "Études"),
     "level.SERIES": ("Series", "Séries"),
     "level.IMAGE": ("Instances", "Instances"),

@@ -71,7 +71,7 @@ def _of_the_crawl(facts: Facts, words: Words) -> Iterator[tuple[Tone, str]]:
 
 
 def _of_the_content(facts: Facts, words: Words) -> Iterator[tuple[Tone, str]]:
-    proven = facts.fidelity.proofs.get(("content", "match"), 0)
+    proven = facts.fidelity.proven
     differs = facts.fidelity.with_outcome("differs")
     if proven:
         yield "good", words("reason.content", instances=figures.count(proven, words.language))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 from migrate.errors import UsageError
 from migrate.manifest.place import Manifests
 from migrate.manifest.write import write_part
-from migrate.report.blocks import MAX_PAGE_ROWS, Column
-from migrate.report.draw import table
+from migrate.report.blocks import MAX_PAGE_ROWS
+from migrate.report.facts import Differences, Exceptional, Facts
+from migrate.report.html import Dress, render
 from migrate.report.plain import shown
+from migrate.report.sections import SECTIONS
+from migrate.report.tables import write_tables
 from migrate.report.texts import LANGUAGES, Language, Words
 from migrate.report.write import ReportOptions, write_reports
 from tests.report.conftest import NOW, Reported
@@ -155,10 +159,37 @@ def test_a_run_with_one_study_has_a_report(tmp_path: Path) -> None:
     assert page.figures["STUDY.migrated"] == "1"
 
 
-def test_fifty_thousand_lines_are_in_the_page_and_the_rest_in_the_file() -> None:
-    rows = [(n,) for n in range(MAX_PAGE_ROWS + 7)]
-    drawn = table(Words("en"), "exceptions", [Column(key="n", label="n", kind="count")], rows)
-    assert (len(drawn.rows), drawn.more_rows) == (MAX_PAGE_ROWS, 7)
+def test_fifty_thousand_lines_are_in_the_page_and_every_line_in_the_files(tmp_path: Path) -> None:
+    lines = [
+        Exceptional(
+            exception_class="CORRUPT",
+            study_instance_uid=f"1.2.{n}",
+            state="QUARANTINED",
+            facility="",
+            detail="",
+            since="2026-01-01T00:00:00",
+            age_days=1,
+        )
+        for n in range(MAX_PAGE_ROWS + 7)
+    ]
+    facts = Facts(name="n", source="S", destination="D", generated_at="now", exceptions=lines)
+    words = Words("en")
+    section = SECTIONS["exceptions"](facts, words)
+    page = Page(render([section], facts, words, Dress()))
+    assert [row[1] for row in page.tables["exceptions"]] == [f"1.2.{n}" for n in range(MAX_PAGE_ROWS)]
+    assert "7 further rows are in exceptions.csv." in page.text
+    write_tables(tmp_path, [section])
+    with (tmp_path / "exceptions.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row[1] for row in csv.reader(file)][1:] == [line.study_instance_uid for line in lines]
+    assert len(json.loads((tmp_path / "exceptions.json").read_text(encoding="utf-8"))) == len(lines)
+
+
+def test_rows_that_no_file_has_are_told() -> None:
+    found = Differences(counts={("IMAGE", "missing"): 9}, lines=[("IMAGE", "1.2", "missing", "", "")], more_lines=8)
+    facts = Facts(name="n", source="S", destination="D", generated_at="now", differences=found)
+    words = Words("en")
+    page = Page(render([SECTIONS["differences"](facts, words)], facts, words, Dress()))
+    assert "8 further rows are in the run folder&#39;s Parquet tables only." in page.text
 
 
 def test_a_short_table_that_stays_as_it_is_shows_all_its_rows(reported: Reported) -> None:
