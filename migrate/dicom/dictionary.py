@@ -1,11 +1,11 @@
-"""The data dictionary (PS3.6): the VR of a public tag, from pydicom's copy."""
+"""The data dictionary (PS3.6): the VR of a public tag, from the published tables."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from migrate.dicom.published import KEYWORDS, entry_of
 
 UNKNOWN: Final = "UN"
 
@@ -34,21 +34,19 @@ def vr_of(tag: int) -> str:
         return "UL"
     if is_private(tag):
         return "LO" if is_private_creator(tag) else UNKNOWN
-    try:
-        vr = dictionary_VR(tag)
-    except KeyError:
-        return UNKNOWN
-    return _AMBIGUOUS.get(vr, vr)
+    entry = entry_of(tag)
+    return _AMBIGUOUS.get(entry[0], entry[0]) if entry else UNKNOWN
 
 
 def keyword_of(tag: int) -> str:
     """The keyword of a public tag, else an empty string."""
-    return keyword_for_tag(tag)
+    entry = entry_of(tag)
+    return entry[4] if entry else ""
 
 
 def tag_of(keyword: str) -> int | None:
     """The tag of a keyword, or None when the dictionary has no such keyword."""
-    return tag_for_keyword(keyword)
+    return KEYWORDS.get(keyword)
 
 
 def tag_text(tag: int) -> str:

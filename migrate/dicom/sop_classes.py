@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from pydicom._uid_dict import UID_dictionary
+from migrate.dicom.published import UIDS
 
 _STORAGE_ROOT: Final = "1.2.840.10008.5.1.4.1.1."
 _OTHER_SERVICES: Final = ("Storage Commitment", "Media Storage Directory")
@@ -22,7 +22,7 @@ _PRIVATE_ROOTS: Final = (
 def _storage_classes() -> dict[str, str]:
     return {
         uid: name
-        for uid, (name, kind, *_) in UID_dictionary.items()
+        for uid, (name, kind, *_) in UIDS.items()
         if kind == "SOP Class" and "Storage" in name and not any(word in name for word in _OTHER_SERVICES)
     }
 
@@ -37,12 +37,12 @@ def is_storage(uid: str) -> bool:
     Private classes are known by their vendor's root, standard ones younger than the dictionary by the root
     of the Standard's storage classes.
     """
-    if uid in UID_dictionary:
+    if uid in UIDS:
         return uid in STORAGE_SOP_CLASSES
     return uid.startswith((_STORAGE_ROOT, *_PRIVATE_ROOTS))
 
 
 def name_of(uid: str) -> str:
     """The name of any UID the dictionary knows, else the UID itself."""
-    known = UID_dictionary.get(uid)
+    known = UIDS.get(uid)
     return known[0] if known else uid

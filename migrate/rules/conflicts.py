@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from pydicom.datadict import keyword_for_tag
-
+from migrate.dicom.dictionary import keyword_of
 from migrate.errors import ConfigError
 from migrate.rules.ruleset import BoundRule
 
@@ -48,4 +47,4 @@ def _conflict(fact: str, hint: str, first: BoundRule, second: BoundRule) -> Conf
 
 
 def _name(tag: int) -> str:
-    return keyword_for_tag(tag) or f"{tag:08X}"
+    return keyword_of(tag) or f"{tag:08X}"

@@ -9,8 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR, keyword_for_tag, tag_for_keyword
-
+from migrate.dicom.published import ELEMENTS, KEYWORDS
 from migrate.dicom.uid import valid_uid
 
 LIMITS: dict[str, int] = {
@@ -70,13 +69,14 @@ class Attribute:
 @lru_cache(maxsize=8192)
 def attribute(name: str) -> Attribute | None:
     """The dictionary entry of a keyword, or of a tag written `ggggeeee`; None when unknown."""
-    tag = tag_for_keyword(name)
+    tag = KEYWORDS.get(name)
     if tag is None and re.fullmatch(r"[0-9A-Fa-f]{8}", name):
         tag = int(name, 16)
-    if tag is None or not dictionary_has_tag(tag):
+    if tag is None or tag not in ELEMENTS:
         return None
-    least, most = _multiplicity(dictionary_VM(tag))
-    return Attribute(int(tag), keyword_for_tag(tag), dictionary_VR(tag), least, most)
+    vr, multiplicity, _, _, keyword = ELEMENTS[tag]
+    least, most = _multiplicity(multiplicity)
+    return Attribute(tag, keyword, vr, least, most)
 
 
 def _multiplicity(text: str) -> tuple[int, int | None]:

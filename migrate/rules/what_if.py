@@ -12,11 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import combinations
 
-from pydicom.datadict import keyword_dict
-
 from migrate.dicom.dictionary import keyword_of, tag_path, vr_of
 from migrate.dicom.element import Element
 from migrate.dicom.header import Header
+from migrate.dicom.published import KEYWORDS
 from migrate.dicom.syntax import EXPLICIT_VR_LITTLE_ENDIAN, syntax_of
 from migrate.rules.apply import Normalized, Step, steps_of
 from migrate.rules.draft import Draft
@@ -276,7 +275,7 @@ def _tag_of(column: str) -> int:
 
 @lru_cache(maxsize=1)
 def _by_column() -> dict[str, int]:
-    return {keyword.lower(): tag for keyword, tag in keyword_dict.items()}
+    return {keyword.lower(): tag for keyword, tag in KEYWORDS.items()}
 
 
 def _header(known: Mapping[int, object]) -> Header:

@@ -7,13 +7,13 @@ not used because it replaces what it cannot decode with a warning, and we must k
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
-
 _ESC: Final = b"\x1b"
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
+_USUAL: Final = {"ISO_IR 100": "latin_1", "ISO_IR 192": "utf_8"}
 # These codecs want to see the escape sequence themselves.
 _STATEFUL: Final = ("iso2022_jp", "iso2022_jp_2", "iso2022_jp_3", "iso2022_jp_1")
 _HIGH_BYTES: Final = ("euc_kr", "iso_ir_58")
@@ -63,7 +63,13 @@ def _codec(term: str) -> str:
         term = "ISO_IR 192"
     if term in ("", "ISO_IR 6", "ISO 2022 IR 6"):
         return "ascii"  # pydicom takes Latin-1, which decodes anything to something
-    return python_encoding.get(term, "ascii")
+    return _USUAL.get(term) or _python_encoding().get(term, "ascii")
+
+
+def _python_encoding() -> Mapping[str, str]:
+    from pydicom.charset import python_encoding  # noqa: PLC0415 - slow to import, and most archives have the usual ones
+
+    return python_encoding
 
 
 def _fragments(value: bytes, initial: str, delimiters: re.Pattern[bytes]) -> list[str]:
@@ -80,6 +86,8 @@ def _fragments(value: bytes, initial: str, delimiters: re.Pattern[bytes]) -> lis
 
 
 def _codec_of_escape(escape: bytes) -> str:
+    from pydicom.charset import CODES_TO_ENCODINGS  # noqa: PLC0415 - slow to import, and few texts have escapes
+
     codec = CODES_TO_ENCODINGS[escape]
     return "ascii" if escape == b"\x1b(B" else codec
 

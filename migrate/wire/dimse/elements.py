@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pydicom.datadict import dictionary_VR
+from migrate.dicom.published import entry_of
 
 IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
@@ -95,10 +95,8 @@ def items(value: bytes, syntax: Syntax) -> Iterator[bytes]:
 
 def vr_of(tag: int) -> str:
     """The dictionary's VR, the first one where there are several; UN for what it does not know."""
-    try:
-        return dictionary_VR(tag)[:2]
-    except KeyError:
-        return "UN"
+    entry = entry_of(tag)
+    return entry[0][:2] if entry else "UN"
 
 
 def _header(value: bytes, at: int, syntax: Syntax) -> tuple[int, str, int, int]:

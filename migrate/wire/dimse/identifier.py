@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
-
+from migrate.dicom.dictionary import keyword_of, tag_of
 from migrate.errors import ConfigError, PeerError
 from migrate.model import Level
 from migrate.peers import Match
@@ -146,7 +145,7 @@ class _Answer:
             return
         for index, item in enumerate(items(value, self._syntax)):
             for one in elements(item, self._syntax):
-                name = keyword_for_tag(one.tag)
+                name = keyword_of(one.tag)
                 if name:
                     self.take(f"{keyword}[{index}].{name}", _vr(one), one.value, depth + 1)
 
@@ -198,7 +197,7 @@ def _plan(wanted: frozenset[int], order: str) -> dict[bytes, tuple[str, str]]:
     """The first four bytes of an element -> keyword and the dictionary's VR."""
     layout = struct.Struct(order + "HH")
     return {
-        layout.pack(tag >> 16, tag & 0xFFFF): (keyword_for_tag(tag), vr_of(tag))
+        layout.pack(tag >> 16, tag & 0xFFFF): (keyword_of(tag), vr_of(tag))
         for tag in wanted | {_SPECIFIC_CHARACTER_SET}
     }
 
@@ -208,7 +207,7 @@ def _vr(one: Element) -> str:
 
 
 def _tag(keyword: str) -> int:
-    tag = tag_for_keyword(keyword)
+    tag = tag_of(keyword)
     if tag is None:
         raise ConfigError("no such DICOM keyword", "write it as PS3.6 does", keyword=keyword)
     return tag
@@ -225,5 +224,5 @@ def _element(tag: int, value: str, syntax: Syntax) -> bytes:
     try:
         raw = b"".join(struct.pack(syntax.order + _NUMBERS[vr], int(one)) for one in value.split("\\"))
     except (KeyError, ValueError, struct.error):
-        raise ConfigError("a key that cannot have this value", keyword=keyword_for_tag(tag), vr=vr) from None
+        raise ConfigError("a key that cannot have this value", keyword=keyword_of(tag), vr=vr) from None
     return encode_element(tag, vr, raw, syntax)

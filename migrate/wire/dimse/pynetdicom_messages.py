@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
-from pydicom.datadict import keyword_for_tag
 from pynetdicom import dimse_primitives as primitives
 from pynetdicom.association import Association as PynetdicomConnection
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, SOPClassExtendedNegotiation
 from pynetdicom.presentation import PresentationContext
 
+from migrate.dicom.dictionary import keyword_of
 from migrate.wire.dimse.channel import AcceptedContext, Message, OpenBody
 from migrate.wire.dimse.command import ELEMENTS, NO_DATA_SET, WITH_DATA_SET, CommandField, CommandSet
 from migrate.wire.dimse.endpoint import Context
@@ -30,7 +30,7 @@ _KINDS: Final[dict[int, tuple[type[Any], str, str]]] = {
 }
 _CODES: Final = {kind: (code, names) for code, (kind, *names) in _KINDS.items()}
 _NOT_ATTRIBUTES: Final = ("command_field", "command_data_set_type")
-_KEYWORDS: Final = {name: keyword_for_tag(tag) for tag, (name, _) in ELEMENTS.items() if name not in _NOT_ATTRIBUTES}
+_KEYWORDS: Final = {name: keyword_of(tag) for tag, (name, _) in ELEMENTS.items() if name not in _NOT_ATTRIBUTES}
 
 
 def primitive_of(command: CommandSet, data_set: bytes | None) -> Any:

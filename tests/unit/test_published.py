@@ -1,0 +1,31 @@
+"""Our way to the Standard's tables and pydicom's own agree on everything."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom import datadict
+from pydicom._dicom_dict import RepeatersDictionary
+from pydicom._uid_dict import UID_dictionary
+
+from migrate.dicom import published
+from migrate.dicom.dictionary import keyword_of, tag_of
+
+
+def test_every_element_and_uid_is_the_one_of_pydicom() -> None:
+    assert datadict.DicomDictionary == published.ELEMENTS
+    assert datadict.keyword_dict == published.KEYWORDS
+    assert UID_dictionary == published.UIDS
+
+
+@pytest.mark.parametrize("digit", "0268ace")
+def test_elements_of_repeating_groups_are_found_as_pydicom_finds_them(digit: str) -> None:
+    for mask in RepeatersDictionary:
+        tag = int(mask.replace("x", digit), 16)
+        assert published.entry_of(tag) == datadict.get_entry(tag)
+        assert keyword_of(tag) == datadict.keyword_for_tag(tag)
+
+
+def test_a_private_or_unknown_tag_has_no_entry_and_no_keyword() -> None:
+    assert [published.entry_of(tag) for tag in (0x00091001, 0x60011234, 0x0008FFFE)] == [None, None, None]
+    assert keyword_of(0x00091001) == ""
+    assert tag_of("NoSuchKeyword") is None
