@@ -20,7 +20,7 @@ from distributed import Client, Future, WorkerPlugin, get_worker
 from distributed.scheduler import KilledWorker
 
 from migrate.config import Config
-from migrate.engine.local import configure, local_cluster
+from migrate.engine.local import configure, forget_keys, local_cluster
 from migrate.engine.place import open_site
 from migrate.errors import LocalError, MigrateError
 from migrate.stages import STAGES
@@ -91,6 +91,7 @@ def run_stage(stage: str, packed: bytes, key: str) -> bytes:
     When a worker dies with a result that nobody has fetched yet, Dask runs the task again somewhere else:
     a repeated upload asks the destination before it sends.
     """
+    forget_keys()
     plugin: Any = get_worker().plugins[PLUGIN]
     if plugin.site is None:
         return _pack(plugin.why)
@@ -171,6 +172,7 @@ class Cluster:
     def submit(self, stage: str, study_instance_uid: str, work: Any, epoch: int) -> None:
         """Start one stage of one study."""
         key = task_key(stage, study_instance_uid, epoch)
+        forget_keys()
         self._tasks[key] = (study_instance_uid, stage)
         future = self.client.submit(
             run_stage, stage, _pack(work), key, key=key, pure=False, retries=0, resources={STAGES[stage].resource: 1}

@@ -9,9 +9,19 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 
 import dask
+from dask.utils import key_split
 from distributed import LocalCluster
 
 from migrate.config import Config
+
+LOG_LENGTH = 8
+MOST_KEYS = 1_000
+
+
+def forget_keys() -> None:
+    """Dask remembers how it split the names of the last 100,000 tasks; ours never come again."""
+    if key_split.cache_info().currsize > MOST_KEYS:
+        key_split.cache_clear()
 
 
 def configure() -> None:
@@ -28,6 +38,12 @@ def configure() -> None:
             # A tenth of our time goes into looking at ourselves a hundred times a second.
             "distributed.worker.profile.enabled": False,
             "distributed.admin.system-monitor.interval": "10s",
+            # Its logs for developers keep the last 1,000 messages, whole studies of evidence among them.
+            "distributed.admin.low-level-log-length": LOG_LENGTH,
+            "distributed.admin.log-length": LOG_LENGTH,
+            "distributed.admin.system-monitor.log-length": LOG_LENGTH,
+            "distributed.diagnostics.computations.max-history": 1,
+            "distributed.diagnostics.erred-tasks.max-history": 1,
             # Its pages would show every local user which studies are moved.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],

@@ -306,6 +306,7 @@ class Engine:
 
     def _forget(self, study_instance_uid: str) -> None:
         self.listing.pop(study_instance_uid, None)
+        self.facility.pop(study_instance_uid, None)
         self.before.pop(study_instance_uid, None)
         self.hidden.pop(study_instance_uid, None)
 

@@ -31,15 +31,16 @@ class Recent:
             while self._held_bytes > self._most_bytes:
                 self._forget(next(iter(self._entries)))
 
-    def get(self, key: Hashable) -> Segments | None:
-        """What was remembered, if it still is."""
+    def take(self, key: Hashable) -> Segments | None:
+        """What was remembered, if it still is; it is not any more: what was used would only fill memory."""
         with self._lock:
-            return self._entries.get(key)
+            return self._forget(key)
 
-    def _forget(self, key: Hashable) -> None:
+    def _forget(self, key: Hashable) -> Segments | None:
         known = self._entries.pop(key, None)
         if known is not None:
             self._held_bytes -= _bytes_of(known)
+        return known
 
 
 def _bytes_of(segments: Segments) -> int:

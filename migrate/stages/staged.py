@@ -121,7 +121,7 @@ def by_sent_study(items: Iterable[Sendable]) -> dict[str, list[Sendable]]:
 
 def _segments(site: Site, study: StagedStudy, evidence: Evidence) -> Segments:
     key = _key(study, evidence)
-    known = site.recent.get(key)
+    known = site.recent.take(key)
     if known is None:
         staged = read_staged(site.area, evidence)
         known = segments_of(staged, edited(site, study, staged.header).edits)
