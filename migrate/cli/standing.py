@@ -97,10 +97,7 @@ def lines(found: Standing) -> list[str]:
     instances = ", ".join(f"{n:,} {name}" for name, n in found["instances"].items())
     told = [f"{found['run']} from {found['source']}", f"studies    {states}", f"instances  {instances}"]
     told += [f"exception  {count:,} {name}" for name, count in sorted(found["exceptions"].items())]
-    told += [
-        f"rate       {stage}: {rate['instances_per_s']:.1f} instances/s, {rate['mb_per_s']:.1f} MB/s"
-        for stage, rate in found["rates"].items()
-    ]
+    told += [f"rate       {stage}: {_rate(rate)}" for stage, rate in found["rates"].items()]
     told += [f"engine     {_engine(found)}", f"hours      {_hours(found['calendar'])}"]
     told += [f"disk       {_free(found['disk'])}"]
     if found["eta"]:
@@ -113,6 +110,11 @@ ORDER = (
     *("FOUND", "PLANNED", "RETRIEVED", "CHECKSUMMED", "NORMALIZED", "UPLOADED"),
     *("VERIFIED", "QUARANTINED", "EXCLUDED", "CHANGED"),
 )
+
+
+def _rate(rate: dict[str, float | None]) -> str:
+    size = "" if rate["mb_per_s"] is None else f", {rate['mb_per_s']:.1f} MB/s"
+    return f"{rate['instances_per_s']:.1f} instances/s{size}"
 
 
 def _engine(found: Standing) -> str:

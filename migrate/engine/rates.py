@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,42 @@ ENDED = ("Verified", "Quarantined")
 OPEN = ("PLANNED", "RETRIEVED", "CHECKSUMMED", "NORMALIZED", "UPLOADED", "CHANGED")
 
 
-def rates(run_folder: Path) -> dict[str, dict[str, float]]:
-    """Stage -> instances_per_s and mb_per_s over the last 5,000 events; pauses over a minute do not count."""
+def rates(run_folder: Path) -> dict[str, dict[str, float | None]]:
+    """Stage -> instances_per_s and mb_per_s over the last 5,000 events; pauses over a minute do not count.
+
+    Bytes are those that were received, at every stage: what is sent and read back is as large but for its header.
+    `mb_per_s` is None where no event says how large anything was.
+    """
     events = last_events(run_folder, EVENTS)
     busy_s = sum(gap for gap in _gaps(events) if gap < LONGEST_GAP_S)
-    found: dict[str, dict[str, float]] = {}
+    counts: Counter[str] = Counter()
+    weights: Counter[str] = Counter()
+    sizes = _bytes_per_instance(events)
     for event in events if busy_s else ():
         if stage := STAGE_OF.get(event["kind"]):
-            rate = found.setdefault(stage, {"instances_per_s": 0.0, "mb_per_s": 0.0})
-            rate["instances_per_s"] += event["payload"].get(COUNT_OF[event["kind"]], 0) / busy_s
-            rate["mb_per_s"] += event["payload"].get("size_bytes", 0) / busy_s / 1e6
-    return {stage: {name: round(value, 2) for name, value in rate.items()} for stage, rate in found.items()}
+            count = event["payload"].get(COUNT_OF[event["kind"]], 0)
+            counts[stage] += count
+            weights[stage] += count * sizes.get(event["study_instance_uid"], sizes.get("", 0))
+    return {
+        stage: {
+            "instances_per_s": round(count / busy_s, 2),
+            "mb_per_s": round(weights[stage] / busy_s / 1e6, 2) if sizes else None,
+        }
+        for stage, count in counts.items()
+    }
+
+
+def _bytes_per_instance(events: list[dict[str, Any]]) -> dict[str, float]:
+    """Study -> mean bytes of an instance as received; "" -> over all. Empty when nothing was received."""
+    received = [
+        (event["study_instance_uid"], event["payload"]["evidence"], event["payload"]["size_bytes"])
+        for event in events
+        if event["kind"] == "Retrieved" and event["payload"].get("evidence") and "size_bytes" in event["payload"]
+    ]
+    if not received:
+        return {}
+    whole = sum(size for *_, size in received) / sum(count for _, count, _ in received)
+    return {"": whole, **{uid: size / count for uid, count, size in received}}
 
 
 def eta(run_folder: Path, hours: Hours | None = None) -> dict[str, str] | None:

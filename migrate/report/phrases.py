@@ -106,6 +106,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "watch.closed": ("closed until {at}", "fermé jusqu\u2019à {at}"),
     "watch.disk": ("Free on the staging disk", "Libre sur le disque de transit"),
     "watch.latency": ("Latency of the source", "Latence de la source"),
+    "watch.at_best": ("at its best {s} s", "au mieux {s} s"),
     "watch.retrieves": ("Retrieves allowed at once", "Récupérations simultanées permises"),
     "watch.eta": ("Done by", "Fin prévue"),
     "watch.between": ("between {low} and {high}", "entre {low} et {high}"),

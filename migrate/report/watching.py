@@ -12,7 +12,7 @@ from migrate.report.phrases import PHRASES
 from migrate.report.texts import Words
 
 PREFIX = "watch."
-PLACES = ("name", "at", "low", "high")
+PLACES = ("name", "at", "low", "high", "s")
 
 
 def watching_page(name: str, words: Words) -> tuple[str, str]:

@@ -45,6 +45,23 @@ def test_rates_are_instances_and_bytes_over_the_time_in_which_something_happened
         assert rate["instances_per_s"] == pytest.approx(1.0, rel=0.05)
 
 
+def test_every_stage_moves_the_bytes_of_what_was_received(tmp_path: Path) -> None:
+    paced(tmp_path, ended=40, left=0, gap_s=2.0)
+    with sqlite3.connect(tmp_path / FILE_NAME) as db:
+        db.execute("UPDATE events SET payload = json_set(payload, '$.size_bytes', 4000000) WHERE kind = 'Retrieved'")
+    db.close()
+    for rate in rates(tmp_path).values():
+        assert rate["mb_per_s"] == pytest.approx(2.0, rel=0.05)
+
+
+def test_bytes_are_not_told_where_nothing_says_how_large_anything_was(tmp_path: Path) -> None:
+    paced(tmp_path, ended=4, left=0, gap_s=2.0)
+    with sqlite3.connect(tmp_path / FILE_NAME) as db:
+        db.execute("DELETE FROM events WHERE kind = 'Retrieved'")
+    db.close()
+    assert {rate["mb_per_s"] for rate in rates(tmp_path).values()} == {None}
+
+
 def test_a_night_in_which_nothing_happened_does_not_slow_the_rate(tmp_path: Path) -> None:
     paced(tmp_path, ended=40, left=0, gap_s=2.0)
     with sqlite3.connect(tmp_path / FILE_NAME) as db:
