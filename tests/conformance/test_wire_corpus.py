@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from pydicom.errors import InvalidDicomError
 
+from migrate.dicom.digest import digest_of
+from migrate.errors import IllegalDicom
+from migrate.staging.area import LandingArea
+from migrate.staging.intake import LandingSink, Registry
 from migrate.wire.dimse.endpoint import Context
 from migrate.wire.dimse.outgoing import FileRange, Outgoing
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions
@@ -71,6 +75,38 @@ def test_the_corpus_reaches_our_receiver_byte_for_byte(objects: list[Stored]) ->
     assert {(one.sop_instance_uid, one.transfer_syntax_uid) for one in objects} == {
         (incoming.sop_instance_uid, incoming.transfer_syntax_uid) for incoming, _ in sink.objects
     }
+
+
+def test_the_corpus_lands_in_files_and_leaves_them_byte_for_byte(objects: list[Stored], tmp_path: Path) -> None:
+    """The whole way of an object: our sender, our receiver, a staged file, our sender again."""
+    registry, area = Registry(), LandingArea(tmp_path / "staging")
+    readable = {one.sop_instance_uid: study for one in objects if (study := study_of(one))}
+    inboxes = [
+        registry.open(study, [uid for uid, of in readable.items() if of == study], lambda arrival: arrival)
+        for study in sorted(set(readable.values()))
+    ]
+    options = ReceiverOptions(ae_title="MIGRATE", host="127.0.0.1", port=0, limits=QUICK)
+    with Receiver(options, LandingSink(registry, area, "MIGRATE")) as receiver:
+        sent(receiver.port, "MIGRATE", [one for one in objects if one.sop_instance_uid in readable])
+        assert all(inbox.wait_complete(10) for inbox in inboxes)
+    landed = [stored(area.path_of(one.digests.wire)) for inbox in inboxes for one in inbox.kept]
+    again = MemorySink()
+    with Receiver(options, again) as receiver:
+        sent(receiver.port, "MIGRATE", landed)
+    area.close()
+    expected = {one.sop_instance_uid: one.data_set for one in objects if one.sop_instance_uid in readable}
+    assert len(expected) > len(objects) * 0.8
+    assert {one.sop_instance_uid: one.data_set for one in landed} == expected
+    assert again.by_uid() == expected
+
+
+def study_of(one: Stored) -> str | None:
+    """The study of an object that our receiver takes; None for those that end in quarantine."""
+    try:
+        header = digest_of(one.data_set, one.transfer_syntax_uid).header
+    except IllegalDicom:
+        return None
+    return header.study_instance_uid if header.sop_instance_uid == one.sop_instance_uid else None
 
 
 @pytest.mark.dcmtk

@@ -1,8 +1,18 @@
 #!/usr/bin/env bash
-# Install the real peers and tools that the tests use, where we may (root, apt-get) and they are missing.
+# Install the real peers and tools that the tests use, where we may (root, apt-get, npm) and they are missing.
 # The packages' own servers never start: the tests run theirs with their own configuration and ports.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
+
+# one peer is an npm package: where it cannot be had its tests are skipped
+dcmjs=$(dirname "$0")/dcmjs
+if ! [ -d "$dcmjs/node_modules/dcmjs-dimse" ]; then
+  if ! command -v npm >/dev/null; then
+    echo "No npm, so the tests against dcmjs-dimse are skipped"
+  elif ! timeout 120 npm install --prefix "$dcmjs" --silent --no-package-lock --ignore-scripts --no-audit --no-fund >/dev/null 2>&1; then
+    echo "npm could not fetch dcmjs-dimse, so the tests against it are skipped"
+  fi
+fi
 
 missing=()
 want() { # want PACKAGE PROGRAM-OR-FILE
@@ -11,6 +21,8 @@ want() { # want PACKAGE PROGRAM-OR-FILE
 want orthanc Orthanc
 want orthanc-dicomweb /usr/share/orthanc/plugins/libOrthancDicomWeb.so
 want dcmtk dcmqrscp
+want libgdcm-tools gdcmscu
+want ctn simple_storage
 want strace strace
 want iproute2 ip
 want iptables iptables
