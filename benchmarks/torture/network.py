@@ -75,9 +75,9 @@ def spoil(stand: Stand, weather: Weather, budget: Budget, chance: random.Random)
         _no_false_alarm(outcome, run)
         outcome.add(str(dict(here)), stand.verdict(run))
         longest_s = max(longest_s, *(proxy.longest_s for proxy in proxies.values()))
-    outcome.facts |= {name: str(count) for name, count in sorted(fired.items())}
-    outcome.facts["longest a spoilt connection lived, s"] = f"{longest_s:.1f}"
-    outcome.facts["slowest run, s"] = f"{slowest_s:.1f}"
+    outcome.facts |= dict(sorted(fired.items()))
+    outcome.facts["longest a spoilt connection lived, s"] = round(longest_s, 1)
+    outcome.facts["slowest run, s"] = round(slowest_s, 1)
     return outcome
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 from benchmarks.torture.endstate import Verdict
 
+#: Counts (int) are added up over several times that a harness runs, of measures (float) the largest stays.
+Fact = int | float | str
+
 
 @dataclass
 class Outcome:
-    """One row of the table. `tried` counts faults that took effect."""
+    """One row of the table. `tried` counts faults that took effect; `adds_up` to those of earlier times."""
 
     harness: str
     about: str
@@ -22,8 +25,9 @@ class Outcome:
     differing: int = 0
     litter: int = 0
     manual: int = 0
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Fact] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    adds_up: bool = True
     began: float = field(default_factory=time.monotonic)
 
     @property

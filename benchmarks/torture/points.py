@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable
+from itertools import repeat
 from pathlib import Path
 
 from benchmarks.torture.outcome import Budget, Outcome
@@ -14,7 +16,9 @@ SYSCALLS: dict[Scope, tuple[str, ...]] = {
     "engine": ("fsync", "fdatasync", "rename", "pwrite64", "unlink", "sendto"),
     "worker": ("fsync", "syncfs", "rename", "unlink", "sendmsg", "sendto"),
 }
-KILLED_AGAIN = 0.3
+#: Every run reaches calls with these numbers, also one that has little left to do.
+EARLY = 12
+REPAIRS_KILLED = 4
 
 
 def all_points(stand: Stand) -> list[Point]:
@@ -27,21 +31,29 @@ def all_points(stand: Stand) -> list[Point]:
 
 
 def kill_at(stand: Stand, points: Iterable[Point], budget: Budget, chance: random.Random) -> Outcome:
-    """One migration a point; in some, the run that repairs is killed at a point of its own."""
+    """Killed at each point; what repairs is killed too, early and a few times, before the end is looked at.
+
+    A new migration begins at a point that only it reaches, late in the run, when there is one left.
+    """
     outcome = Outcome("kill at a system call", "SIGKILL at the n-th call, then the same command to the end")
+    shuffled = sorted(points, key=lambda _: chance.random())
+    late = deque(one for one in shuffled if one.number > EARLY)
+    early = deque(one for one in shuffled if one.number <= EARLY)
     again = 0
-    for point in points:
-        if budget.spent(outcome.tried):
-            break
-        run = stand.begin()
+    while (late or early) and not budget.spent(outcome.tried):
+        chain = deque(queue.popleft() for queue in (late or early, *repeat(early, REPAIRS_KILLED)) if queue)
+        run, ended = stand.begin(), None
         where: list[str] = []
-        for one in _one_or_two(point, chance):
-            hit = run_spoilt(run, one)
+        while chain and ended is None:
+            point = chain.popleft()
+            hit = run_spoilt(run, point)
             outcome.tried += hit.fired
             again += hit.fired and bool(where)
-            where.append(str(one) if hit.fired else f"{one} not reached")
-        outcome.add(", ".join(where), stand.verdict(run))
-    outcome.facts["kills during recovery"] = str(again)
+            where.append(str(point) if hit.fired else f"{point} not reached")
+            ended = None if hit.ended.code else hit.ended
+        early.extendleft(chain)
+        outcome.add(", ".join(where), stand.verdict(run, ended))
+    outcome.facts["kills during recovery"] = again
     return outcome
 
 
@@ -65,10 +77,3 @@ def kill_in_a_row(stand: Stand, points: Iterable[Point]) -> Outcome:
     if run:
         outcome.add(", ".join(where), stand.verdict(run))
     return outcome
-
-
-def _one_or_two(point: Point, chance: random.Random) -> Iterator[Point]:
-    yield point
-    if chance.random() < KILLED_AGAIN:
-        scope = chance.choice(tuple(SYSCALLS))
-        yield Point(scope, chance.choice(SYSCALLS[scope]), chance.randint(1, 12))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,7 +19,7 @@ import psutil
 from benchmarks.torture.disk import CutDisk
 from benchmarks.torture.outcome import Budget, Outcome
 from benchmarks.torture.stand import Stand
-from benchmarks.torture.tracing import family
+from benchmarks.torture.tracing import family, recorded
 from migrate.dicom.digest import xxh3
 from migrate.errors import MigrateError
 from migrate.journal import read, sql
@@ -26,54 +28,73 @@ from migrate.staging.area import LandingArea
 from migrate.staging.evidence import evidence_of_file
 from tests.engine.command import Command
 
-CUTS_IN_A_ROW = 5
+CUTS_IN_A_ROW = 4
+LOOKS = 6
+CUTS_OF_A_LANDER = 25
 SETTLED_WITHOUT_FILE = frozenset({"VERIFIED", "QUARANTINED"})
+#: Rows whose files were looked for, and what was wrong.
+Checked = tuple[int, list[str]]
 
 
 # ---- the landing area alone: many cuts, quickly
 
 
 def cut_landings(disk: CutDisk, budget: Budget, chance: random.Random, *, careless: bool = False) -> Outcome:
-    """Cut the power under a process that lands files; `careless` stops at the first loss."""
+    """Cut the power under processes that land files; `careless` stops at the first loss."""
     name = "power cut, folder fsync left out" if careless else "power cut while landing"
     outcome = Outcome(name, "every file that was called durable is there and whole")
     acknowledged = 0
     while not budget.spent(outcome.tried) and not (careless and outcome.lost):
         folder = disk.mounted_at / f"landing-{outcome.tried}"
-        named, snapshot = _land_and_cut(disk, folder, chance, careless=careless)
-        with disk.shown(snapshot) as shown:
-            area = shown / folder.name
-            lost = sum(not _is_good(area / one[:2] / one[2:4] / f"{one}.dcm") for one in named)
+        named: list[str] = []
+        with _landing(folder, chance.getrandbits(32), careless=careless) as lander:
+            for _ in range(CUTS_OF_A_LANDER):
+                if budget.spent(outcome.tried) or (careless and outcome.lost):
+                    break
+                told, snapshot = _cut(disk, lander, chance)
+                named += told
+                with disk.shown(snapshot) as shown:
+                    area = shown / folder.name
+                    outcome.lost += sum(not _is_good(area / one[:2] / one[2:4] / f"{one}.dcm") for one in named)
+                outcome.tried += 1
         shutil.rmtree(folder)
-        outcome.tried += 1
-        outcome.lost += lost
         acknowledged += len(named)
-    outcome.facts["files acknowledged"] = str(acknowledged)
+    outcome.facts["files acknowledged"] = acknowledged
     return outcome
 
 
-def _land_and_cut(disk: CutDisk, folder: Path, chance: random.Random, *, careless: bool) -> tuple[list[str], Path]:
-    command = [sys.executable, "-m", "benchmarks.torture.lander", str(folder), str(chance.getrandbits(32))]
-    lander = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+@contextlib.contextmanager
+def _landing(folder: Path, seed: int, *, careless: bool) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that lands files, standing still after the first; killed in the end."""
+    command = [sys.executable, "-m", "benchmarks.torture.lander", str(folder), str(seed)]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [*command, *(["careless"] if careless else [])], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
+    ) as lander:
+        try:
+            assert lander.stdout
+            select.select([lander.stdout], [], [])
+            lander.send_signal(signal.SIGSTOP)
+            yield lander
+        finally:
+            lander.kill()
+
+
+def _cut(disk: CutDisk, lander: subprocess.Popen[bytes], chance: random.Random) -> tuple[list[str], Path]:
+    """Let it go on for a moment: what it called durable meanwhile, and the disk as it is without power."""
     assert lander.stdout
-    first = lander.stdout.readline()
+    lander.send_signal(signal.SIGCONT)
     time.sleep(chance.uniform(0, 0.4))
     lander.send_signal(signal.SIGSTOP)
     _until_stopped(lander.pid)
     os.set_blocking(lander.stdout.fileno(), False)
-    told = first + (lander.stdout.read() or b"")
-    snapshot = disk.snapshot()
-    lander.kill()
-    lander.wait()
-    lander.stdout.close()
-    return told.decode().split(), snapshot
+    told = lander.stdout.read() or b""
+    return told.decode().split(), disk.snapshot()
 
 
 def _until_stopped(pid: int) -> None:
-    while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
-        time.sleep(0.002)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(pid).status() not in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}:
+            time.sleep(0.002)
 
 
 def _is_good(path: Path) -> bool:
@@ -87,43 +108,58 @@ def _is_good(path: Path) -> bool:
 
 
 def cut_migrations(stand: Stand, disk: CutDisk, budget: Budget, chance: random.Random) -> Outcome:
-    """Migrations whose run folder loses its power several times each; every repair is cut as well."""
+    """Migrations whose run folder loses its power several times each; every repair is cut as well.
+
+    Between two cuts that the migration goes on from, what others would have left is only looked at.
+    """
     outcome = Outcome("power cut in a migration", "run folder on a disk that loses its power, peers live on")
-    rows = 0
+    rows = gone_on_from = 0
     while not budget.spent(outcome.tried):
         run, before = stand.begin(disk.mounted_at), outcome.tried
         disk.settle()  # the copy of the template, not what the run writes
-        for _ in range(min(CUTS_IN_A_ROW, budget.most - outcome.tried)):
-            acknowledged = _run_and_cut(run, disk, chance)
-            if acknowledged is None:
+        for _ in range(CUTS_IN_A_ROW):
+            cuts = _run_and_cut(run, disk, chance)
+            for checked, wrong in cuts:
+                rows += checked
+                outcome.lost += len(wrong)
+                for one in wrong:
+                    outcome.note(one)
+            outcome.tried += len(cuts)
+            gone_on_from += len(cuts) > LOOKS
+            if set(read.states(run)) == {"VERIFIED"} or budget.spent(outcome.tried):
                 break
-            outcome.tried += 1
-            checked, wrong = _check(run, acknowledged)
-            rows += checked
-            for one in wrong:
-                outcome.lost += 1
-                outcome.note(one)
         outcome.add(f"{outcome.tried - before} cuts", stand.verdict(run))
-    outcome.facts["rows with files checked"] = str(rows)
+    outcome.facts["rows with files checked"] = rows
+    outcome.facts["cuts that the migration went on from"] = gone_on_from
     return outcome
 
 
-def _run_and_cut(run: Path, disk: CutDisk, chance: random.Random) -> int | None:
-    """Events acknowledged before the power went; None when the migration ended before."""
+def _run_and_cut(run: Path, disk: CutDisk, chance: random.Random) -> list[Checked]:
+    """What was found after each cut. After the last the disk is the one that lost its power."""
     command = Command(run, "run")
-    before = _events(run)
-    command.wait_until(lambda: _events(run) > before)
-    time.sleep(chance.uniform(0, 0.6))
-    alive = command.process.poll() is None
-    processes = family(command.process.pid)
-    _signal(processes, signal.SIGSTOP)
-    acknowledged = _events(run)
-    snapshot = disk.snapshot()
-    _signal(processes, signal.SIGKILL)
-    command.process.wait()
-    psutil.wait_procs(processes, timeout=5)
-    disk.become(snapshot)
-    return acknowledged if alive else None
+    cuts: list[Checked] = []
+    for look in range(LOOKS + 1):
+        before = recorded(run)
+        command.wait_until(lambda: recorded(run) > before)  # noqa: B023 - called at once
+        time.sleep(chance.uniform(0, 0.4))
+        if command.process.poll() is not None:
+            break
+        processes = family(command.process.pid)
+        _signal(processes, signal.SIGSTOP)
+        for process in processes:
+            _until_stopped(process.pid)
+        acknowledged, snapshot = recorded(run), disk.snapshot()
+        if look < LOOKS:
+            with disk.shown(snapshot) as shown:
+                cuts.append(_check(shown / run.name, acknowledged))
+            _signal(processes, signal.SIGCONT)
+        else:
+            _signal(processes, signal.SIGKILL)
+            command.process.wait()
+            psutil.wait_procs(processes, timeout=5)
+            disk.become(snapshot)
+            cuts.append(_check(run, acknowledged))
+    return cuts
 
 
 def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
@@ -132,14 +168,10 @@ def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
-def _events(run: Path) -> int:
-    return sum(1 for _ in read.events(run))
-
-
-def _check(run: Path, acknowledged: int) -> tuple[int, list[str]]:
+def _check(run: Path, acknowledged: int) -> Checked:
     """Rows of the journal that say a file is there: how many, and what is wrong."""
     wrong: list[str] = []
-    found = _events(run)
+    found = recorded(run)
     if found < acknowledged:
         wrong.append(f"{acknowledged - found} acknowledged events are gone")
     if (link := read.first_broken_link(run)) is not None:

@@ -77,7 +77,7 @@ def refuse(stand: Stand, refusals: Iterable[Refusal], budget: Budget, chance: ra
         _judge(outcome, refusal, point, hit)
         codes[hit.ended.code] += hit.fired
         outcome.add(f"{point} {refusal.error}", stand.verdict(run))
-    outcome.facts["exit codes"] = ", ".join(f"{code}: {count}" for code, count in sorted(codes.items()) if count)
+    outcome.facts |= {f"exit code {code}": count for code, count in sorted(codes.items()) if count}
     return outcome
 
 

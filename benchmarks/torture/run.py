@@ -1,6 +1,7 @@
 """`make torture`: every harness, or some, into torture.md.
 
-    python -m benchmarks.torture.run [--only NAMES] [--minutes 60] [--seed 1] [--scratch DIR] [--results DIR]
+    python -m benchmarks.torture.run [--only NAMES] [--minutes 60] [--seed 1] [--every 1]
+                                     [--scratch DIR] [--results DIR]
 
 `--minutes` bounds each harness; without a bound the whole takes most of a day.
 """
@@ -34,6 +35,7 @@ from tests.peers.proxy import KINDS
 
 EMBEDDED = PAIRS[0]
 CONTROL = "no peer, expected to lose"
+FIFTY, MANY = (10, 5), (30, 2)  # studies, instances in each: 50 objects, or many that end one after the other
 Results = Iterator[tuple[str, Outcome]]
 
 
@@ -45,6 +47,7 @@ class Task:
     seed: int
     minutes: float
     scale: float
+    every: int
 
     @property
     def chance(self) -> random.Random:
@@ -58,11 +61,9 @@ class Task:
 
 def points(task: Task) -> Results:
     """SIGKILL at every n-th system call of a small migration, in random order."""
-    with standing(task.folder) as stand:
+    with standing(task.folder, Order(studies=recipes(*FIFTY))) as stand:
         found = all_points(stand)
-        chance = task.chance
-        chance.shuffle(found)
-        outcome = kill_at(stand, found, task.budget(10_000), chance)
+        outcome = kill_at(stand, found[task.seed % task.every :: task.every], task.budget(10_000), task.chance)
         outcome.facts["points of an undisturbed run"] = str(len(found))
         yield EMBEDDED, outcome
 
@@ -71,7 +72,7 @@ def moments(task: Task) -> Results:
     """SIGKILL at random moments over three pairs of peers."""
     for pair in PAIRS:
         folder = task.folder / pair.replace(" ", "-")
-        studies = recipes(kinds=EVERY_DCMTK_SENDS) if pair.startswith("dcmqrscp") else recipes()
+        studies = recipes(*MANY, EVERY_DCMTK_SENDS) if pair.startswith("dcmqrscp") else recipes(*MANY)
         with standing(folder, Order(pair=pair, studies=studies)) as stand:
             yield pair, kill_sometimes(stand, task.budget(350), task.chance)
 
@@ -81,13 +82,16 @@ def landings(task: Task) -> Results:
     with cut_disk(task.folder) as disk:
         yield "no peer", cut_landings(disk, task.budget(500), task.chance)
         control = cut_landings(disk, Budget(24), task.chance, careless=True)
-        control.facts["cuts until the loss was seen"] = str(control.tried)
+        control.facts["cuts until the loss was seen"] = control.tried
         yield CONTROL, control
 
 
 def powercuts(task: Task) -> Results:
     """Power cuts of whole migrations."""
-    with cut_disk(task.folder / "cut") as disk, standing(task.folder / "stand") as stand:
+    with (
+        cut_disk(task.folder / "cut") as disk,
+        standing(task.folder / "stand", Order(studies=recipes(*FIFTY))) as stand,
+    ):
         yield EMBEDDED, cut_migrations(stand, disk, task.budget(500), task.chance)
 
 
@@ -142,7 +146,13 @@ def main() -> int:
     bad = 0
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="migrate-torture-", dir=asked.scratch) as scratch:
-            task = Task(folder=Path(scratch) / name, seed=asked.seed, minutes=asked.minutes, scale=asked.scale)
+            task = Task(
+                folder=Path(scratch) / name,
+                seed=asked.seed,
+                minutes=asked.minutes,
+                scale=asked.scale,
+                every=asked.every,
+            )
             known = {**facts(Path(scratch)), "seed": str(asked.seed), "command": _command(name, asked)}
             try:
                 for pair, outcome in HARNESSES[name](task):
@@ -159,7 +169,8 @@ def _tell(text: str) -> None:
 
 
 def _command(name: str, asked: argparse.Namespace) -> str:
-    return f"`make torture TORTURE_ARGS='--only {name} --minutes {asked.minutes:g} --seed {asked.seed}'`"
+    every = f" --every {asked.every}" if name == "points" and asked.every > 1 else ""
+    return f"`make torture TORTURE_ARGS='--only {name} --minutes {asked.minutes:g} --seed {asked.seed}{every}'`"
 
 
 def _arguments() -> argparse.Namespace:
@@ -167,6 +178,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="names of harnesses, joined by commas")
     parser.add_argument("--minutes", type=float, default=60.0, help="at most so long for each harness and pair")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of faults")
+    parser.add_argument("--every", type=int, default=1, help="every n-th system call point")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scratch", default=None, help="folder on the disk to torture")
     parser.add_argument(

@@ -1,56 +1,83 @@
-"""The result as a page: what was measured on, one line for each harness, the facts below."""
+"""The result as a page: one line for each harness, what was counted added up over every time it ran."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from benchmarks.torture.outcome import Outcome
+from benchmarks.torture.outcome import Fact, Outcome
 
+Row = dict[str, Any]
+COUNTED = ("tried", "migrations", "lost", "duplicated", "differing", "litter", "manual", "took_s")
 HEAD = "| harness | pair | points | migrations | lost | duplicated | differing | litter | manual steps | seconds |"
 INTRODUCTION = """# Torture
 
 Every line: faults from outside (no fail point stands in the product), then the same command until it ends, then the
 end compared with that of an undisturbed run: states, tables, books, what the destination holds byte for byte, how
-often each instance was stored, what is left in the staging area. `points` counts faults that took effect. The command
-beside each harness repeats it; the seed makes the same choices, the machine decides the moments.
+often each instance was stored, what is left in the staging area. `points` counts faults that took effect. A harness
+that ran more than once is added up; each time is listed with its date, commit and command. The seed makes the same
+choices, the machine decides the moments.
 """
 
 
 def keep(folder: Path, facts: Mapping[str, str], outcomes: Sequence[tuple[str, Outcome]]) -> Path:
-    """Write `torture.md` and `torture.json`; sections of harnesses that were not run now are kept."""
+    """Add to `torture.md` and `torture.json`; sections of harnesses that were not run now are kept."""
     store = folder / "torture.json"
-    known: dict[str, dict[str, object]] = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+    known: dict[str, Row] = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
     for pair, outcome in outcomes:
-        row = {**asdict(outcome), "pair": pair, "took_s": round(outcome.took_s()), "on": dict(facts)}
-        known[f"{outcome.harness} / {pair}"] = row
+        name = f"{outcome.harness} / {pair}"
+        row = known.get(name) if outcome.adds_up else None
+        times = [*(row["times"] if row else ()), _time(facts, outcome)]
+        known[name] = {"harness": outcome.harness, "pair": pair, "about": outcome.about, "times": times}
     store.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     page = folder / "torture.md"
     page.write_text(_page(list(known.values())), encoding="utf-8")
     return page
 
 
-def _page(rows: Sequence[dict[str, object]]) -> str:
+def _time(facts: Mapping[str, str], outcome: Outcome) -> Row:
+    counted = {**asdict(outcome), "took_s": round(outcome.took_s())}
+    return {**{name: counted[name] for name in (*COUNTED, "facts", "notes")}, "on": dict(facts)}
+
+
+def _page(rows: Sequence[Row]) -> str:
     lines = [INTRODUCTION, HEAD, "|---|---|" + "--:|" * 8]
     lines += [_row(row) for row in rows]
     for row in rows:
+        times: list[Row] = row["times"]
         lines += ["", f"## {row['harness']} ({row['pair']})", "", f"{row['about']}.", ""]
-        lines += [f"- {name}: {value}" for name, value in _items(row["facts"])]
-        lines += [f"- measured on: {', '.join(f'{k} {v}' for k, v in _items(row['on']))}"]
-        lines += [f"- **to look at**: {note}" for note in _notes(row["notes"])]
+        lines += [f"- {name}: {_told(value)}" for name, value in added([one["facts"] for one in times]).items()]
+        lines += [f"- {one['tried']} on: {', '.join(f'{k} {v}' for k, v in one['on'].items())}" for one in times]
+        lines += [f"- **to look at**: {note}" for one in times for note in _notes(one["notes"])]
     return "\n".join((*lines, ""))
 
 
-def _row(row: Mapping[str, object]) -> str:
-    names = ("harness", "pair", "tried", "migrations", "lost", "duplicated", "differing", "litter", "manual", "took_s")
-    return "| " + " | ".join(str(row[name]) for name in names) + " |"
+def added(times: Iterable[Mapping[str, Fact]]) -> dict[str, Fact]:
+    """Facts of several times: counts are added, measures keep their largest, anything else its last."""
+    found: dict[str, Fact] = {}
+    for facts in times:
+        for name, value in facts.items():
+            before = found.get(name)
+            if isinstance(value, int) and isinstance(before, int):
+                found[name] = before + value
+            elif isinstance(value, float) and isinstance(before, float):
+                found[name] = max(before, value)
+            else:
+                found[name] = value
+    return found
 
 
-def _items(value: object) -> list[tuple[str, object]]:
-    return list(value.items()) if isinstance(value, dict) else []
+def _row(row: Row) -> str:
+    sums = [str(sum(one[name] for one in row["times"])) for name in COUNTED]
+    return "| " + " | ".join((row["harness"], row["pair"], *sums)) + " |"
 
 
-def _notes(value: object) -> list[str]:
-    return [str(one).replace("\n", " ")[:400] for one in value] if isinstance(value, list) else []
+def _told(value: Fact) -> str:
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _notes(notes: Iterable[str]) -> list[str]:
+    return [one.replace("\n", " ")[:400] for one in notes]

@@ -20,7 +20,7 @@ from typing import Literal
 
 import psutil
 
-from migrate.journal import read
+from migrate.journal import read, sql
 from tests.engine.command import Command, Ended
 from tests.peers import tools
 
@@ -128,10 +128,14 @@ def _once(tracer: subprocess.Popen[bytes], log: Path) -> None:
 
 def _at_work(command: Command, run: Path) -> int | None:
     """The engine, when it has recorded something."""
-    before = len(read.last_events(run, 1_000_000))
-    if command.wait_until(lambda: len(read.last_events(run, 1_000_000)) > before):
-        return command.process.pid
-    return None
+    before = recorded(run)
+    return command.process.pid if command.wait_until(lambda: recorded(run) > before) else None
+
+
+def recorded(run: Path) -> int:
+    """Events in the journal."""
+    with read.connected(run) as db:
+        return int(db.execute(sql.LAST_SEQ).fetchone()[0]) if db else 0
 
 
 def _worker(command: Command) -> int | None:

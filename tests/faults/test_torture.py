@@ -114,7 +114,7 @@ def test_a_landing_area_without_the_fsync_of_its_folders_is_found_out(disk: CutD
 def test_a_migration_that_loses_its_power_ends_as_if_undisturbed(disk: CutDisk, stand: Stand) -> None:
     outcome = cut_migrations(stand, disk, Budget(3), random.Random(2))
     assert outcome.clean, outcome
-    assert outcome.tried == 3
+    assert outcome.tried >= 3
 
 
 @pytest.mark.root
