@@ -121,7 +121,8 @@ def long(task: Task) -> Results:
     studies = max(5, round(20_000 / INSTANCES_PER_STUDY * task.scale))
     order = Order(studies=recipes(studies, INSTANCES_PER_STUDY, (SR,)), undisturbed=False)
     with standing_behind_proxies(task.folder, order) as (stand, proxies):
-        yield EMBEDDED, soak(stand, proxies, task.chance)
+        for outcome in soak(stand, proxies, task.chance):
+            yield EMBEDDED, outcome
 
 
 HARNESSES: dict[str, Callable[[Task], Results]] = {

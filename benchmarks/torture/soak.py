@@ -7,7 +7,7 @@ import random
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from migrate.journal import read
 from tests.engine.command import Command, Ended
 from tests.peers.proxy import Fault
 
-SAMPLE_S = 0.5
+SAMPLE_S = 2.0
 FAULT_EVERY_S = (1.0, 4.0)
 TIMEOUT_S = 3 * 3_600.0
 MIB = 1024 * 1024
@@ -29,10 +29,11 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Engine and worker together at one moment, after so many instances were received."""
+    """Engine and workers at one moment, after so many instances were verified."""
 
     instances: int
-    rss_bytes: int
+    engine_bytes: int
+    workers_bytes: int
     descriptors: int
 
 
@@ -42,15 +43,13 @@ class Watched:
 
     ended: Ended
     samples: list[Sample] = field(default_factory=list)
-    faults: int = 0
 
-    @property
-    def slope_mib(self) -> float:
+    def slope_mib(self, of: Callable[[Sample], int]) -> float:
         """MiB of resident memory per 10,000 instances, by least squares over the run but for its first third."""
         later = [one for one in self._later if one.instances]
         if len({one.instances for one in later}) < 3:
             return 0.0
-        line = statistics.linear_regression([one.instances for one in later], [one.rss_bytes / MIB for one in later])
+        line = statistics.linear_regression([one.instances for one in later], [of(one) / MIB for one in later])
         return line.slope * 10_000
 
     @property
@@ -66,75 +65,85 @@ class Watched:
         return self.samples[len(self.samples) // 3 :]
 
 
-def soak(stand: Stand, proxies: Proxies, chance: random.Random) -> Outcome:
+def soak(stand: Stand, proxies: Proxies, chance: random.Random) -> Iterator[Outcome]:
     """Once without faults, once with: `stand` must not have made an undisturbed run yet."""
-    outcome = Outcome("soak", "small instances, connections spoilt every few seconds")
-    calm_run = stand.begin()
-    calm = _watched(calm_run, lambda: 0)
-    expected = end_state(calm_run, stand.far)
+    outcome = Outcome("soak without faults", "small instances, nothing in the way", adds_up=False)
+    run = stand.begin()
+    watched = _watched(run, lambda: None)
+    expected = end_state(run, stand.far)
     instances = len(expected.held)
-    outcome.facts["instances"] = str(instances)
-    outcome.facts["C-STORE per instance without faults"] = f"{expected.stores.total() / instances:.3f}"
-    outcome.add("without faults", judge(expected, expected, calm.ended))
-    _told(outcome, "calm", calm)
-    shutil.rmtree(calm_run)
-    stormy_run = stand.begin()
-    stormy = _watched(stormy_run, _storm(proxies, chance))
+    outcome.facts["instances"] = instances
+    outcome.facts["C-STORE per instance"] = f"{expected.stores.total() / instances:.3f}"
+    outcome.add("without faults", judge(expected, expected, watched.ended))
+    _tell(outcome, watched)
+    yield outcome
+    shutil.rmtree(run)
+    outcome = Outcome("soak", "small instances, connections spoilt every few seconds", adds_up=False)
+    run = stand.begin()
+    watched = _watched(run, _storm(proxies, chance))
     for proxy in proxies.values():
         proxy.orders.clear()
     outcome.tried = sum(len(proxy.fired) for proxy in proxies.values())
-    ended = stormy.ended if stormy.ended.code == 0 else stand.finish(stormy_run)
-    outcome.add("with faults", judge(end_state(stormy_run, stand.far), expected, ended))
-    _told(outcome, "with faults", stormy)
-    return outcome
+    ended = watched.ended if watched.ended.code == 0 else stand.finish(run)
+    end = end_state(run, stand.far)
+    outcome.facts["instances"] = len(end.held)
+    outcome.add("with faults", judge(end, expected, ended))
+    _tell(outcome, watched)
+    yield outcome
 
 
-def _told(outcome: Outcome, how: str, watched: Watched) -> None:
+def _tell(outcome: Outcome, watched: Watched) -> None:
     before, after = watched.descriptors
-    outcome.facts[f"memory slope {how}, MiB per 10,000"] = f"{watched.slope_mib:.2f}"
-    outcome.facts[f"most descriptors {how}, second and last third"] = f"{before}, {after}"
+    outcome.facts |= {
+        "memory slope, MiB per 10,000": f"{watched.slope_mib(lambda one: one.engine_bytes + one.workers_bytes):.2f}",
+        "memory slope of the engine": f"{watched.slope_mib(lambda one: one.engine_bytes):.2f}",
+        "memory slope of the workers": f"{watched.slope_mib(lambda one: one.workers_bytes):.2f}",
+        "most descriptors, second and last third": f"{before}, {after}",
+    }
 
 
-def _storm(proxies: Proxies, chance: random.Random) -> Callable[[], int]:
+def _storm(proxies: Proxies, chance: random.Random) -> Callable[[], None]:
     """A function that spoils a connection when its time has come."""
     due = time.monotonic()
 
-    def strike() -> int:
+    def strike() -> None:
         nonlocal due
         if time.monotonic() < due:
-            return 0
+            return
         due = time.monotonic() + chance.uniform(*FAULT_EVERY_S)
         proxy = chance.choice(list(proxies.values()))
         fault = Fault(kind=chance.choice(QUICK_KINDS), after_bytes=int(40_000 ** chance.random()))
         proxy.orders.append(fault)
-        return 1
 
     return strike
 
 
-def _watched(run: Path, strike: Callable[[], int]) -> Watched:
+def _watched(run: Path, strike: Callable[[], None]) -> Watched:
     command = Command(run, "run")
     samples: list[Sample] = []
-    faults = 0
-    began = time.monotonic()
+    began = sampled = time.monotonic()
     while command.process.poll() is None and time.monotonic() - began < TIMEOUT_S:
-        faults += strike()
-        if (sample := _sample(run, command)) is not None:
+        strike()
+        if time.monotonic() - sampled > SAMPLE_S and (sample := _sample(run, command)) is not None:
             samples.append(sample)
-        time.sleep(SAMPLE_S)
-    return Watched(command.end(), samples, faults)
+            sampled = time.monotonic()
+        time.sleep(0.2)
+    return Watched(command.end(), samples)
 
 
 def _sample(run: Path, command: Command) -> Sample | None:
-    workers = command.workers()
-    if not workers:
-        return None
-    rss_bytes = descriptors = 0
     with contextlib.suppress(psutil.NoSuchProcess):
-        for process in (psutil.Process(command.process.pid), *workers):
-            rss_bytes += process.memory_info().rss
-            descriptors += process.num_fds()
-        return Sample(_ended(run), rss_bytes, descriptors)
+        engine, workers = psutil.Process(command.process.pid), command.workers()
+        return (
+            Sample(
+                _ended(run),
+                engine.memory_info().rss,
+                sum(one.memory_info().rss for one in workers),
+                sum(one.num_fds() for one in (engine, *workers)),
+            )
+            if workers
+            else None
+        )
     return None
 
 

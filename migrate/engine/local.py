@@ -38,12 +38,16 @@ def configure() -> None:
             # A tenth of our time goes into looking at ourselves a hundred times a second.
             "distributed.worker.profile.enabled": False,
             "distributed.admin.system-monitor.interval": "10s",
+            # Three processes that wake up fifty times a second to see whether they do.
+            "distributed.admin.tick.interval": "1s",
+            "distributed.scheduler.active-memory-manager.start": False,
+            "distributed.admin.system-monitor.gil.enabled": False,
             # Its logs for developers keep the last 1,000 messages, whole studies of evidence among them.
             "distributed.admin.low-level-log-length": LOG_LENGTH,
             "distributed.admin.log-length": LOG_LENGTH,
             "distributed.admin.system-monitor.log-length": LOG_LENGTH,
-            "distributed.diagnostics.computations.max-history": 1,
-            "distributed.diagnostics.erred-tasks.max-history": 1,
+            "distributed.diagnostics.computations.max-history": 0,
+            "distributed.diagnostics.erred-tasks.max-history": 0,
             # Its pages would show every local user which studies are moved.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
@@ -65,7 +69,9 @@ def local_cluster(config: Config) -> LocalCluster:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            # Without extensions: one of them, spans, remembers every group of tasks for ever.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "extensions": {}},
+            extensions={},
             memory_limit=0,
             resources={"source": source, "destination": destination, "cpu": 2},
             silence_logs=logging.CRITICAL,
