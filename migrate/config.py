@@ -70,6 +70,8 @@ class DestinationBlock(_Block):
     """`[destination]`: the DI-r. `coercions` are tags (`ggggeeee`) it is declared to change.
 
     `verify = "commitment"` takes its word instead of reading back; needs `commitment = "always"`.
+    `transcodes = "lossless"` declares that it may compress pixels anew without loss: where the compressed
+    bytes differ, decoded pixels are compared.
     """
 
     kind: str = "dimse"
@@ -80,6 +82,7 @@ class DestinationBlock(_Block):
     commitment: Literal["auto", "always", "never"] = "auto"
     commitment_timeout_s: float = Field(default=60.0, gt=0)
     coercions: list[Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}$")]] = []
+    transcodes: Literal["never", "lossless"] = "never"
 
     @model_validator(mode="after")
     def _word_is_asked_for(self) -> Self:

@@ -62,6 +62,10 @@ class Outcome(StrEnum):
     UNVERIFIABLE = "unverifiable"
 
 
+BY_CONTENT = frozenset({"content", "pixels"})
+"""Verification methods that compare what is in an object: its bytes, or its decoded pixels and all the rest."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstanceRef:
     """One instance that the crawl listed (sop_class_uid is None when the source did not say)."""
@@ -100,6 +104,14 @@ class Evidence:
     received_at: str
     attempt: int = 1
     pixels_xxh3: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """The digest of one received instance's decoded pixels."""
+
+    sop_instance_uid: str
+    pixels_xxh3: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

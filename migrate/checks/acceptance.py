@@ -13,9 +13,8 @@ from migrate.manifest.place import Manifests
 from migrate.manifest.sides import StudySide
 from migrate.manifest.strata import studies_with_syntax
 from migrate.manifest.write import replace_table
-from migrate.model import Outcome
+from migrate.model import BY_CONTENT, Outcome
 
-CONTENT = frozenset({"content"})
 RESULT = ("studies", "compared", "defective", "confidence", "bound")
 BAD = frozenset({Outcome.DIFFERS, Outcome.MISSING})
 
@@ -89,7 +88,7 @@ def _looked_at(side: StudySide) -> tuple[bool, bool]:
     """Some instance was found to differ or to be missing; every instance was compared by content."""
     arrived = [one for one in side.instances if one.received]
     bad = any(one.outcome in BAD for one in arrived)
-    return bad, bool(arrived) and all(is_proven(one, CONTENT) for one in arrived)
+    return bad, bool(arrived) and all(is_proven(one, BY_CONTENT) for one in arrived)
 
 
 def _verified(run_folder: Path) -> Iterator[tuple[str, Stratum]]:

@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 from migrate.errors import LocalError
 from migrate.manifest.sides import InstanceSide, StudySide
-from migrate.model import Outcome
+from migrate.model import BY_CONTENT, Outcome
 
 BOOKS = ("migrated", "excluded", "failed", "pending")
 LEVELS = ("STUDY", "SERIES", "IMAGE", "BYTES")
 REJECTED = "rejected"
 BOOK_OF_STATE = {"VERIFIED": "migrated", "EXCLUDED": "excluded", "QUARANTINED": "failed"}
 YEAR_DIGITS = 4  # PS3.5 6.2, DA
-PROOFS = frozenset({"content"})
+PROOFS = BY_CONTENT
 
 Account = dict[str, Counter[str]]
 
@@ -56,7 +56,7 @@ class Books:
     """Counts studies into the four books.
 
     Args:
-        proofs: Verification methods that prove an instance (`content`; `uid` where policy says).
+        proofs: Verification methods that prove an instance (`content`, `pixels`; `uid` where policy says).
     """
 
     proofs: frozenset[str] = PROOFS

@@ -177,7 +177,9 @@ class DimseDestination:
         Raises:
             PeerError: The destination could not be asked at all.
         """
-        wanted = Expectation(expected, frozenset(int(tag, 16) for tag in self.door.config.destination.coercions))
+        block = self.door.config.destination
+        pixels = self.door.pixels if block.transcodes == "lossless" else None
+        wanted = Expectation(expected, frozenset(int(tag, 16) for tag in block.coercions), pixels)
         checked = [] if self._method in BY_UID else self._given_back(study_instance_uid, wanted)
         return tuple(map(wanted.as_received, self._listed(study_instance_uid, wanted, checked)))
 

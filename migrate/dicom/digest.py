@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from sys import maxsize
 from typing import Final
@@ -34,6 +34,7 @@ from migrate.model import Digests
 
 NO_SKIP: Final[frozenset[int]] = frozenset()
 _NOTHING_LEARNT: Final[Learnt] = {}
+_NOTHING_INSTEAD: Final[Mapping[int, str]] = {}
 _EXACT: Final = PIXEL_ELEMENTS | {ENCAPSULATED_DOCUMENT}  # their true length is known from other elements
 
 
@@ -181,7 +182,7 @@ class Digester:
         header = replace(header, bulk_xxh3=bulk)
         digests = Digests(
             wire=self.wire(),
-            bulk=_combined(header),
+            bulk=combined_bulk(header),
             dataset=dataset_digest(header) if dataset else "",
         )
         return Digested(digests=digests, header=header, size_bytes=self._size)
@@ -206,11 +207,17 @@ def digest_of(content: bytes | memoryview, transfer_syntax_uid: str) -> Digested
     return digester.close()
 
 
-def _combined(header: Header) -> str | None:
-    """One digest for all bulk values: over canonical key and digest of each, by tag."""
+def combined_bulk(header: Header, instead: Mapping[int, str] = _NOTHING_INSTEAD) -> str | None:
+    """One digest for all bulk values: over canonical key and digest of each, by key. None without any.
+
+    Args:
+        header: From a `Digester`.
+        instead: Digests by tag that stand in the place of its own.
+    """
     if not header.bulk_xxh3:
         return None
-    return xxh3(b"".join(key + bytes.fromhex(digest) for key, _, digest in sorted(_bulk_parts(header))))
+    parts = sorted((key, instead.get(tag, digest)) for key, tag, digest in _bulk_parts(header))
+    return xxh3(b"".join(key + bytes.fromhex(digest) for key, digest in parts))
 
 
 def _bulk_parts(header: Header) -> Iterator[tuple[bytes, int, str]]:

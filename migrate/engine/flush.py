@@ -20,7 +20,7 @@ from migrate.staging.area import LandingArea
 STUDIES_PER_PART = 500
 EVIDENCE = (
     *("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid"),
-    *("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "received_at", "attempt"),
+    *("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "pixels_xxh3", "received_at", "attempt"),
 )
 
 SOP_INSTANCE_UID = "00080018"  # path in the ledger

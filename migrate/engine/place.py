@@ -10,6 +10,7 @@ from pathlib import Path
 from migrate.config import Config
 from migrate.destinations import open_destination
 from migrate.destinations.committing import into
+from migrate.dicom.pixels import require_codecs
 from migrate.errors import ConfigError, LocalError
 from migrate.manifest.crosswalk import known_phns
 from migrate.manifest.table_file import read_rows
@@ -38,10 +39,13 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
 
     Raises:
         LocalError: The receiver's port is taken, or the staging disk refuses.
-        ConfigError: A kind, a pack or a certificate is wrong.
+        ConfigError: A kind, a pack or a certificate is wrong, or a codec is not installed.
     """
     logging.getLogger("migrate").setLevel(os.environ.get("MIGRATE_LOG", "WARNING"))
     door = doorstep(config, Path(run_folder), index, receiving=receive)
+    transcodes = config.destination.transcodes == "lossless"
+    if transcodes:
+        require_codecs()
     rules = rules_of_run(config, Path(run_folder))
     _refuse_unfollowed(config, rules)
     receiver = _receiver(door, index, Path(run_folder)) if receive else None
@@ -53,6 +57,7 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         if receiver:
             receiver.stop()
         door.area.close()
+        door.pixels.close()
 
     return Site(
         config=config,
@@ -63,6 +68,7 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         uid_map=uids_of_run(config, Path(run_folder)),
         crosswalk=phns_for(rules, Path(run_folder)),
         close=close,
+        pixels=door.pixels if transcodes else None,
     )
 
 

@@ -90,7 +90,7 @@ def staged(journal: Journal, study: ReadyStudy, known: Known, attempts: int) -> 
 def evidence_of(row: Mapping[str, Any]) -> Evidence:
     """An instance row as evidence."""
     names = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid")
-    digests = ("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "received_at", "attempt")
+    digests = ("size_bytes", "wire_xxh3", "bulk_xxh3", "dataset_xxh3", "pixels_xxh3", "received_at", "attempt")
     return Evidence(**{name: row[name] for name in (*names, *digests)})
 
 

@@ -58,6 +58,8 @@ def _retrieved(db: sqlite3.Connection, event: e.Retrieved, at: str) -> None:
 
 def _checksummed(db: sqlite3.Connection, event: e.Checksummed, at: str) -> None:
     _add_defects(db, event.study_instance_uid, event.defects, at)
+    decoded = ((one.pixels_xxh3, event.study_instance_uid, one.sop_instance_uid) for one in event.decoded)
+    db.executemany(sql.SET_DECODED, decoded)
     for one in event.rejected:
         told = f"{one.code}: {one.policy}"
         noted = (one.study_instance_uid, Level.IMAGE, one.sop_instance_uid, "REJECTED_AT_SOURCE", told, at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrate.model import Checked, Defect, Evidence, Prepared, Rejection, StoreOutcome
+from migrate.model import Checked, Decoded, Defect, Evidence, Prepared, Rejection, StoreOutcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,11 +60,13 @@ class Retrieved(Event):
 class Checksummed(Event):
     """The staged files are what was received, and belong where the crawl says.
 
-    `rejected` are instances that the source has rejected or hidden, each with what policy says.
+    `rejected` are instances that the source has rejected or hidden, each with what policy says. `decoded`
+    are the pixels digests of those whose pixels were decoded.
     """
 
     defects: tuple[Defect, ...] = ()
     rejected: tuple[Rejection, ...] = ()
+    decoded: tuple[Decoded, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS instances (
   status INTEGER, warning TEXT, error_comment TEXT, sent_transfer_syntax_uid TEXT, sent_wire_xxh3 TEXT, sent_at TEXT,
   method TEXT, outcome TEXT, differs TEXT, verified_at TEXT, detail TEXT,
   flushed INTEGER NOT NULL DEFAULT 0, committed_at TEXT, census TEXT, held_census TEXT, held_dataset_xxh3 TEXT,
-  digest INTEGER NOT NULL DEFAULT 0,
+  pixels_xxh3 TEXT, digest INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (study_instance_uid, sop_instance_uid, wire_xxh3)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exceptions (
   study_instance_uid TEXT NOT NULL, level TEXT NOT NULL, uid TEXT NOT NULL, exception_class TEXT NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS runs (
 # --- what format 1 had not
 HAS_COLUMN = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?"
 ADD_COLUMN = "ALTER TABLE instances ADD COLUMN {} TEXT"
-LATE_COLUMNS = ("committed_at", "census", "held_census", "held_dataset_xxh3")
+LATE_COLUMNS = ("committed_at", "census", "held_census", "held_dataset_xxh3", "pixels_xxh3")
 
 # --- meta: the format version, the owner's epoch, the end of the chain
 GET_META = "SELECT value FROM meta WHERE key = ?"
@@ -104,6 +104,7 @@ STAGED_OBJECTS = """SELECT i.study_instance_uid, i.sop_instance_uid, i.wire_xxh3
   WHERE i.study_instance_uid = ? OR i.sop_instance_uid = ? ORDER BY i.sop_instance_uid, i.attempt DESC"""
 INSTANCE_FILES = "SELECT study_instance_uid, sop_instance_uid, wire_xxh3, size_bytes, state FROM instances"
 SET_INSTANCE = "UPDATE instances SET state = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"
+SET_DECODED = "UPDATE instances SET pixels_xxh3 = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"
 SET_PREPARED = """UPDATE instances SET state = 'READY', sent_dataset_xxh3 = ?, changes = ?, census = ?
   WHERE study_instance_uid = ? AND sop_instance_uid = ? AND state <> 'QUARANTINED'"""
 SET_SENDING = "UPDATE instances SET state = 'SENDING' WHERE study_instance_uid = ? AND state = 'READY'"

@@ -151,7 +151,7 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _column("wire_xxh3", TEXT, "digest of the data set's bytes as received"),
             _column("bulk_xxh3", TEXT, "digest of the bulk data; null without bulk data"),
             _column("dataset_xxh3", TEXT, "digest of the canonical data set"),
-            _column("pixels_xxh3", TEXT, "digest of the decoded pixels; null when not computed"),
+            _column("pixels_xxh3", TEXT, "digest of the bulk data with decoded pixels; null when not computed"),
             _column("received_at", TEXT, "when it was durable in the staging area"),
             _ATTEMPT,
         ),
@@ -200,7 +200,7 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
         "verification": _table(
             "instance checked at the destination",
             _SOP,
-            _column("method", TEXT, "uid, commitment, metadata or content"),
+            _column("method", TEXT, "uid, commitment, metadata, content or pixels"),
             _column("outcome", TEXT, "match, missing, extra, differs or unverifiable"),
             _column("differs", pa.list_(TEXT), "paths of the tags that differ, never values"),
             _column("verified_at", TEXT, "when it was checked"),

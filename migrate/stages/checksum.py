@@ -2,13 +2,16 @@
 
 The digests were computed while the bytes came. Here the file is proven to be there whole (its
 content is proven again while it is sent), and its identity is compared with the crawl. Rejection
-notes are read, so that what they reject is treated as policy says.
+notes are read, so that what they reject is treated as policy says. Where the destination is declared to
+transcode, pixels are decoded and digested as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from migrate.journal.events import Checksummed, Event, Lost
-from migrate.model import Defect, ExceptionClass
+from migrate.model import Decoded, Defect, ExceptionClass
 from migrate.peers import StagedStudy
 from migrate.stages.rejected import rejections
 from migrate.stages.site import Site, defect
@@ -29,7 +32,18 @@ def checksum(site: Site, study: StagedStudy) -> Event:
         study_instance_uid=study.study_instance_uid,
         defects=tuple(_moved(study)),
         rejected=tuple(rejections(site, study)),
+        decoded=tuple(_decoded(site, study)) if site.pixels else (),
     )
+
+
+def _decoded(site: Site, study: StagedStudy) -> Iterator[Decoded]:
+    """The pixels digest of each instance that can be decoded; lossy ones have none."""
+    for evidence in study.evidence:
+        path = site.area.path_of(evidence.wire_xxh3)
+        offset = path.stat().st_size - evidence.size_bytes
+        digest = site.pixels.digest(path, offset, evidence.transfer_syntax_uid) if site.pixels else None
+        if digest:
+            yield Decoded(sop_instance_uid=evidence.sop_instance_uid, pixels_xxh3=digest)
 
 
 def _moved(study: StagedStudy) -> list[Defect]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from migrate.config import Config
+from migrate.dicom.decoding import PixelReader
 from migrate.model import Defect, ExceptionClass, Level
 from migrate.peers import Destination, Source
 from migrate.rules.ruleset import RuleSet
@@ -18,7 +19,7 @@ class Site:
     """One worker's place of work. `close` releases all of it.
 
     `recent` remembers how the instances that were normalized last will be sent, so that upload need not read and
-    edit their headers again.
+    edit their headers again. `pixels` decodes, where the destination is declared to transcode; None elsewhere.
     """
 
     config: Config
@@ -30,6 +31,7 @@ class Site:
     crosswalk: Mapping[tuple[str, str], str]
     close: Callable[[], None]
     recent: Recent = field(default_factory=Recent)
+    pixels: PixelReader | None = None
 
 
 def defect(exception_class: ExceptionClass, uid: str, detail: str, level: Level = Level.IMAGE) -> Defect:

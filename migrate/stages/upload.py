@@ -8,7 +8,7 @@ from migrate.dicom.status import StoreClass, store_class
 from migrate.dicom.uid import KEY_OBJECT_SELECTION_DOCUMENT
 from migrate.errors import PeerUnavailable
 from migrate.journal.events import Event, Lost, Uploaded
-from migrate.model import Defect, ExceptionClass, Outcome, StoreOutcome, now
+from migrate.model import BY_CONTENT, Defect, ExceptionClass, Outcome, StoreOutcome, now
 from migrate.peers import Sendable, StagedStudy
 from migrate.stages.site import Site, defect
 from migrate.stages.staged import by_sent_study, sendables
@@ -65,7 +65,7 @@ def _outdated(site: Site, study: StagedStudy, held: Iterable[Sendable]) -> froze
     return frozenset(
         item.sent.sop_instance_uid
         for item, one in found
-        if one and (one.outcome is Outcome.DIFFERS or (one.outcome is Outcome.MATCH and one.method != "content"))
+        if one and (one.outcome is Outcome.DIFFERS or (one.outcome is Outcome.MATCH and one.method not in BY_CONTENT))
     )
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from migrate.config import Config
+from migrate.dicom.decoding import PixelReader
 from migrate.profiles import UNKNOWN, Profile
 from migrate.staging.area import LandingArea
 from migrate.staging.intake import LandingSink, ReadingSink, Registry
 from migrate.staging.mailbox import Mailbox
+from migrate.staging.spool import SpoolingSink
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +21,8 @@ class Doorstep:
 
     `receiving` says whether a receiver listens under `ae_title`: without one no C-MOVE is possible.
     `stopping` is polled while a peer is waited for. `source_profile` and `destination_profile` are
-    what `migrate assess` learnt; all None when nobody assessed the peer that is configured.
+    what `migrate assess` learnt; all None when nobody assessed the peer that is configured. `pixels`
+    decodes, where the destination is declared to transcode.
     """
 
     config: Config
@@ -33,6 +36,7 @@ class Doorstep:
     destination_profile: Profile = UNKNOWN
     stopping: Callable[[], bool] = lambda: False
     mailbox: Mailbox = field(default_factory=Mailbox)
+    pixels: PixelReader = field(default_factory=PixelReader)
 
     @property
     def landing(self) -> LandingSink:
@@ -41,5 +45,7 @@ class Doorstep:
 
     @property
     def reading(self) -> ReadingSink:
-        """Objects that are only digested."""
+        """Objects that are only digested, and decoded where the destination is declared to transcode."""
+        if self.config.destination.transcodes == "lossless":
+            return SpoolingSink(self.registry, self.area)
         return ReadingSink(self.registry)
