@@ -15,12 +15,13 @@ from operator import itemgetter
 from pathlib import Path
 
 from migrate.errors import JournalError
-from migrate.journal import guards, sql
+from migrate.journal import crawl_sql, guards, sql
 from migrate.journal.events import EVENTS
 from migrate.journal.opening import UNREADABLE, broken_link, get_meta, refuse_newer
 from migrate.journal.states import TRANSITIONS, State
 
 MOST_PROBLEMS = 100
+CRAWL_GUARDED_SINCE = 3
 _TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql IS NOT NULL"
 
 
@@ -76,15 +77,26 @@ def _structure(db: sqlite3.Connection) -> Iterator[str]:
 def _schema(db: sqlite3.Connection) -> Iterator[str]:
     """Columns, triggers and indexes against those of a journal made now."""
     with closing(sqlite3.connect(":memory:")) as fresh:
+        tables = _guarded(db)
         fresh.executescript(sql.SCHEMA)
-        guards.install(fresh)
-        for table in ("events", *guards.GUARDED):
+        if "crawls" in tables:
+            fresh.executescript(crawl_sql.SCHEMA)
+        guards.install(fresh, tables)
+        for table in ("events", *tables):
             if _columns(db, table) != _columns(fresh, table):
                 yield f"schema: the table {table} is not as it was made"
         have = dict(db.execute(_TRIGGERS))
         for name, text in fresh.execute(_TRIGGERS):
             if have.get(name) != text:
                 yield f"schema: {name} is not as it was made"
+
+
+def _guarded(db: sqlite3.Connection) -> Mapping[str, tuple[str, ...]]:
+    """The tables with checksums in the format that this journal has: a backup is made before an upgrade, too."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version >= CRAWL_GUARDED_SINCE:
+        return guards.GUARDED
+    return {table: key for table, key in guards.GUARDED.items() if table not in guards.CRAWL}
 
 
 def _columns(db: sqlite3.Connection, table: str) -> set[tuple[object, ...]]:
@@ -102,7 +114,7 @@ def _chain(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _rows(db: sqlite3.Connection) -> Iterator[str]:
-    for table in guards.GUARDED:
+    for table in _guarded(db):
         for key in guards.damaged(db, table):
             yield f"a row of {table} is damaged: {key}"
 

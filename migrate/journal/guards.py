@@ -13,7 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from migrate.dicom.digest import xxh3
 
-#: Table -> its primary key. Events are not here: their chain covers them.
+#: The crawl's tables and their primary keys; they are guarded since format 3.
+CRAWL: Mapping[str, tuple[str, ...]] = {
+    "crawls": ("crawl_id",),
+    "windows": ("ordinal",),
+    "crawl_parts": ("part",),
+    "crawl_listings": ("batch",),
+}
+#: Every guarded table. Events are not here: their chain covers them.
 GUARDED: Mapping[str, tuple[str, ...]] = {
     "meta": ("key",),
     "studies": ("study_instance_uid",),
@@ -21,6 +28,7 @@ GUARDED: Mapping[str, tuple[str, ...]] = {
     "exceptions": ("study_instance_uid", "uid", "exception_class"),
     "commitments": ("transaction_uid",),
     "runs": ("run_id",),
+    **CRAWL,
 }
 DIGEST = "digest"
 _TEXT_OF = json.JSONEncoder(default=repr).encode
@@ -38,10 +46,10 @@ def is_sound(row: Mapping[str, object]) -> bool:
     return row[DIGEST] == row_digest(*(row[name] for name in sorted(row) if name != DIGEST))
 
 
-def install(db: sqlite3.Connection) -> None:
-    """Make the triggers that are missing; digest the rows of tables that had no digests before."""
+def install(db: sqlite3.Connection, tables: Mapping[str, tuple[str, ...]] = GUARDED) -> None:
+    """Make the triggers that `tables` lack; digest the rows of those that had no digests before."""
     db.create_function("row_digest", -1, row_digest, deterministic=True)
-    for table, key in GUARDED.items():
+    for table, key in tables.items():
         known = _columns(db, table)
         if DIGEST not in known:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {DIGEST} INTEGER NOT NULL DEFAULT 0")

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from migrate.dicom.digest import xxh3
 from migrate.errors import FormatTooNew, JournalError
-from migrate.journal import guards, sql
+from migrate.journal import crawl_sql, guards, sql
+from migrate.journal.transactions import OwnedConnection
 
 FILE_NAME = "journal.sqlite"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 #: So many of the newest events are linked again at every opening; `journal check` does all.
 LINKS_AT_OPENING = 1_000
 #: What SQLite says of a damaged file; the names of damaged columns are no text any more.
@@ -23,7 +24,7 @@ UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 REPAIR = "look at it with: migrate journal check; make a new one from the manifests with: migrate journal rebuild"
 
 
-def open_database(path: Path, least_seq: int = 0) -> sqlite3.Connection:
+def open_database(path: Path, least_seq: int = 0) -> OwnedConnection:
     """A connection in autocommit mode to a journal of the current format; made when there is none.
 
     Args:
@@ -36,7 +37,7 @@ def open_database(path: Path, least_seq: int = 0) -> sqlite3.Connection:
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+        db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False, factory=OwnedConnection)
     except (sqlite3.Error, OSError) as error:
         raise told(path, error) from None
     try:
@@ -104,7 +105,7 @@ def _quick_check(db: sqlite3.Connection) -> None:
 def _upgrade(db: sqlite3.Connection) -> None:
     """Bring an older journal, or an empty file, to the current format, in one transaction."""
     db.execute("BEGIN IMMEDIATE")
-    for statement in _statements(sql.SCHEMA):
+    for statement in (*_statements(sql.SCHEMA), *_statements(crawl_sql.SCHEMA)):
         db.execute(statement)
     late = [name for name in sql.LATE_COLUMNS if not db.execute(sql.HAS_COLUMN, ("instances", name)).fetchone()[0]]
     if late:

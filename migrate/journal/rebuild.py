@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.errors import JournalError
-from migrate.journal import guards, sql, windows
+from migrate.journal import guards, sql
 from migrate.journal.opening import FILE_NAME, UNREADABLE, told
 from migrate.journal.store import Journal
 
@@ -53,7 +53,6 @@ def salvage(run_folder: Path, journal: Journal) -> int:
     path = run_folder / FILE_NAME
     if not path.is_file():
         return 0
-    windows.prepare(journal.db)
     with suppress(*UNREADABLE), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as old:
         old.row_factory = sqlite3.Row
         with journal.transaction() as db:

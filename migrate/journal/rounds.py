@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from migrate.journal.crawl_result import crawl_rows
 from migrate.journal.read import connected
 
-_HAS_CRAWLS = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'crawls'"
-_DONE = """SELECT crawl_id, started_at, finished_at, result FROM crawls
+_DONE = """SELECT * FROM crawls
   WHERE phase = 'done' AND finished_at IS NOT NULL ORDER BY started_at, crawl_id"""
 # A minute in which studies were verified is a minute of work; the nights between do not count.
 _VERIFIED = """SELECT count(*), count(DISTINCT substr(at, 1, 16)) FROM events WHERE kind = 'Verified'"""
@@ -23,12 +23,9 @@ def finished_crawls(run_folder: Path) -> list[dict[str, Any]]:
         JournalError: The journal cannot be read.
         FormatTooNew: It was written by a newer version.
     """
-    with connected(run_folder) as db:
-        if db is None or not db.execute(_HAS_CRAWLS).fetchone()[0]:
-            return []
-        rows = db.execute(_DONE).fetchall()
     names = ("crawl_id", "started_at", "finished_at")
-    return [dict(zip(names, row[:3], strict=True)) | {"result": json.loads(row[3] or "{}")} for row in rows]
+    rows = crawl_rows(run_folder, _DONE)
+    return [{name: row[name] for name in names} | {"result": json.loads(row["result"] or "{}")} for row in rows]
 
 
 def verified_per_hour(run_folder: Path) -> float | None:

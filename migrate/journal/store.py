@@ -23,6 +23,7 @@ from migrate.journal.guards import is_sound
 from migrate.journal.lease import Lease
 from migrate.journal.opening import FILE_NAME, REPAIR, UNREADABLE, chained, get_meta, open_database, told
 from migrate.journal.states import State, follow
+from migrate.journal.transactions import at_once
 from migrate.model import Defect, Evidence, now
 
 STORY_EVENTS = 20
@@ -57,6 +58,7 @@ class Journal:
             self._chain = get_meta(self.db, "chain") or ""
             self._epoch = str(int(get_meta(self.db, "epoch") or 0) + 1)
             self.db.execute(sql.SET_META, ("epoch", self._epoch))
+            self.db.epoch = self._epoch
         except UNREADABLE as error:
             self._lease.release()
             raise told(self.path, error) from None
@@ -86,24 +88,10 @@ class Journal:
             JournalError: SQLite says why (disk full, damaged, read-only).
         """
         try:
-            self.db.execute("BEGIN IMMEDIATE")
-            self._still_ours()
-            yield self.db
-            self.db.execute("COMMIT")
+            with at_once(self.db):
+                yield self.db
         except UNREADABLE as error:
-            self._roll_back()
             raise told(self.path, error) from None
-        except BaseException:
-            self._roll_back()
-            raise
-
-    def _still_ours(self) -> None:
-        if get_meta(self.db, "epoch") != self._epoch:
-            raise JournalLocked("another engine took this journal over", journal=self.path)
-
-    def _roll_back(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self.db.execute("ROLLBACK")
 
     def append(self, events: Iterable[Event]) -> None:
         """Append events and bring the current rows up to them, in one durable transaction.

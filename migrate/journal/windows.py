@@ -8,49 +8,18 @@ window counts as done. A crawl goes on from the windows that are not decided.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
+from pathlib import Path
+from typing import Any
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS crawls (
-  crawl_id TEXT PRIMARY KEY, terms TEXT NOT NULL, phase TEXT NOT NULL, started_at TEXT NOT NULL,
-  finished_at TEXT, result TEXT) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS windows (
-  ordinal INTEGER PRIMARY KEY, window_id TEXT NOT NULL, parent TEXT, query TEXT NOT NULL,
-  state TEXT NOT NULL, status INTEGER, matches INTEGER, studies INTEGER, capped INTEGER NOT NULL,
-  closed INTEGER NOT NULL, proven INTEGER NOT NULL, why TEXT NOT NULL,
-  strategy INTEGER NOT NULL, attempts INTEGER NOT NULL, started_at TEXT, finished_at TEXT) STRICT;
-CREATE INDEX IF NOT EXISTS windows_by_parent ON windows (parent);
-CREATE INDEX IF NOT EXISTS windows_by_state ON windows (state);
-CREATE TABLE IF NOT EXISTS crawl_parts (part TEXT PRIMARY KEY, row_count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS crawl_listings (
-  batch INTEGER PRIMARY KEY, series INTEGER NOT NULL, instances INTEGER NOT NULL, incomplete INTEGER NOT NULL) STRICT;
-"""
-
-# --- one crawl at a time; the rows of the crawl before go when a new one starts
-FORGET = ("DELETE FROM windows", "DELETE FROM crawl_parts", "DELETE FROM crawl_listings")
-ADD_CRAWL = "INSERT INTO crawls (crawl_id, terms, phase, started_at) VALUES (?, ?, 'sweep', ?)"
-LATEST_CRAWL = "SELECT crawl_id, terms, phase, result FROM crawls ORDER BY crawl_id DESC LIMIT 1"
-SET_PHASE = "UPDATE crawls SET phase = ?, result = ? WHERE crawl_id = ?"
-DONE_TERMS = "SELECT terms FROM crawls WHERE phase = 'done' ORDER BY crawl_id DESC"
-FINISH_CRAWL = "UPDATE crawls SET phase = 'done', finished_at = ?, result = ? WHERE crawl_id = ?"
-
-# --- windows: the row says all; a repeated row replaces the one before
-PUT_WINDOW = "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-DROP_WINDOW = "DELETE FROM windows WHERE ordinal = ?"
-ALL_WINDOWS = "SELECT * FROM windows ORDER BY ordinal"
-UNDECIDED = "SELECT * FROM windows WHERE state IN ('open', 'rest', 'split') ORDER BY ordinal"
-BELOW = "SELECT * FROM windows WHERE parent = ? ORDER BY ordinal"
-ADD_PART = "INSERT OR REPLACE INTO crawl_parts VALUES (?, ?)"
-ALL_PARTS = "SELECT part FROM crawl_parts ORDER BY part"
-
-# --- listing: a batch is a range of the sorted studies
-ADD_LISTING = "INSERT OR REPLACE INTO crawl_listings VALUES (?, ?, ?, ?)"
-LISTED = "SELECT batch FROM crawl_listings"
-LISTED_SUMS = """SELECT coalesce(sum(series), 0), coalesce(sum(instances), 0), coalesce(sum(incomplete), 0)
-  FROM crawl_listings"""
+from migrate.errors import JournalError
+from migrate.journal import crawl_sql as sql
+from migrate.journal import guards
+from migrate.journal.opening import FILE_NAME, REPAIR, UNREADABLE, told
+from migrate.journal.transactions import at_once
 
 #: States of a window. `open`: to be asked. `rest`: a range to be cut before it is asked. `split`:
 #: asked and cut, pieces undecided. `leaf`: closed by its own answer. `done`: closed by its pieces.
@@ -106,34 +75,69 @@ class Batch:
     rows: int = 0
 
 
+_FLAGS = ("capped", "closed", "proven")
+
+
 def prepare(db: sqlite3.Connection) -> None:
-    """Make the tables that are missing."""
-    db.executescript(SCHEMA)
+    """Make the tables that are missing: a journal has them from its opening on, a bare database has not."""
+    db.executescript(sql.SCHEMA)
+    guards.install(db, guards.CRAWL)
 
 
 @contextmanager
-def _at_once(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
+def _written(db: sqlite3.Connection) -> Iterator[None]:
+    """One transaction.
+
+    Raises:
+        JournalLocked: Another engine took the journal over.
+        JournalError: SQLite says why (disk full, damaged, read-only).
+    """
     try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+        with at_once(db):
+            yield
+    except UNREADABLE as error:
+        raise told(_path(db), error) from None
+
+
+def _rows(db: sqlite3.Connection, statement: str, *values: object) -> Iterator[dict[str, Any]]:
+    """Whole rows by column name, without their checksums.
+
+    Raises:
+        JournalError: A row is not what was written, or cannot be read.
+    """
+    try:
+        cursor = db.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        for row in cursor:
+            found = dict(zip(names, row, strict=True))
+            if not guards.is_sound(found):
+                raise JournalError("the journal is damaged", REPAIR, journal=_path(db), found="a row of the crawl")
+            del found[guards.DIGEST]
+            yield found
+    except UNREADABLE as error:
+        raise told(_path(db), error) from None
+
+
+def _path(db: sqlite3.Connection) -> Path:
+    try:
+        return Path(db.execute("PRAGMA database_list").fetchone()[2])
+    except sqlite3.Error:
+        return Path(FILE_NAME)
 
 
 def latest_crawl(db: sqlite3.Connection) -> CrawlRow | None:
     """The crawl that was started last, finished or not."""
-    row = db.execute(LATEST_CRAWL).fetchone()
-    return CrawlRow(crawl_id=row[0], terms=row[1], phase=row[2], result=row[3]) if row else None
+    for row in _rows(db, sql.LATEST_CRAWL):
+        return CrawlRow(crawl_id=row["crawl_id"], terms=row["terms"], phase=row["phase"], result=row["result"])
+    return None
 
 
 def start_crawl(db: sqlite3.Connection, crawl_id: str, terms: str, at: str) -> None:
     """Begin a crawl; windows and progress of the one before are forgotten."""
-    with _at_once(db):
-        for statement in FORGET:
+    with _written(db):
+        for statement in sql.FORGET:
             db.execute(statement)
-        db.execute(ADD_CRAWL, (crawl_id, terms, at))
+        db.execute(sql.ADD_CRAWL, (crawl_id, terms, at))
 
 
 #: The word in the terms of a crawl that makes it a delta crawl.
@@ -143,8 +147,8 @@ DELTA = "delta"
 def delta_rounds(db: sqlite3.Connection) -> int:
     """How many delta crawls have ended since the last whole one."""
     rounds = 0
-    for (terms,) in db.execute(DONE_TERMS):
-        if f'"{DELTA}"' not in terms:
+    for row in _rows(db, sql.DONE_TERMS):
+        if f'"{DELTA}"' not in row["terms"]:
             break
         rounds += 1
     return rounds
@@ -152,63 +156,68 @@ def delta_rounds(db: sqlite3.Connection) -> int:
 
 def set_phase(db: sqlite3.Connection, crawl_id: str, phase: str, result: str) -> None:
     """The crawl has come to `phase`; `result` is what the phases before it found, as JSON."""
-    db.execute(SET_PHASE, (phase, result, crawl_id))
+    with _written(db):
+        db.execute(sql.SET_PHASE, (phase, result, crawl_id))
 
 
 def finish_crawl(db: sqlite3.Connection, crawl_id: str, result: str, at: str) -> None:
     """The crawl is over; its tables are published."""
-    db.execute(FINISH_CRAWL, (at, result, crawl_id))
+    with _written(db):
+        db.execute(sql.FINISH_CRAWL, (at, result, crawl_id))
 
 
 def commit_batch(db: sqlite3.Connection, batch: Batch) -> None:
     """Make a batch durable. The part that it names must be durable before."""
-    with _at_once(db):
+    with _written(db):
         for ordinal in batch.dropped:
-            db.execute(DROP_WINDOW, (ordinal,))
-        db.executemany(PUT_WINDOW, map(_VALUES, batch.put))
+            db.execute(sql.DROP_WINDOW, (ordinal,))
+        db.executemany(sql.PUT_WINDOW, map(_VALUES, batch.put))
         if batch.part is not None:
-            db.execute(ADD_PART, (batch.part, batch.rows))
+            db.execute(sql.ADD_PART, (batch.part, batch.rows))
 
 
-def _window_row(row: sqlite3.Row | tuple[object, ...]) -> WindowRow:
-    names = WindowRow.__dataclass_fields__
-    values = dict(zip(names, row, strict=True))
-    for flag in ("capped", "closed", "proven"):
-        values[flag] = bool(values[flag])
-    return WindowRow(**values)
+def _windows(rows: Iterable[dict[str, Any]]) -> Iterator[WindowRow]:
+    return (WindowRow(**{**row, **{flag: bool(row[flag]) for flag in _FLAGS}}) for row in rows)
 
 
 def all_windows(db: sqlite3.Connection) -> Iterator[WindowRow]:
     """Every window of the latest crawl, in the order in which they were made."""
-    return map(_window_row, db.execute(ALL_WINDOWS))
+    return _windows(_rows(db, sql.ALL_WINDOWS))
 
 
 def undecided_windows(db: sqlite3.Connection) -> list[WindowRow]:
     """Windows to be asked, to be cut, or waiting for their pieces."""
-    return [_window_row(row) for row in db.execute(UNDECIDED)]
+    return list(_windows(_rows(db, sql.UNDECIDED)))
 
 
 def pieces_of(db: sqlite3.Connection, window_id: str) -> list[WindowRow]:
     """The windows that were cut from this one."""
-    return [_window_row(row) for row in db.execute(BELOW, (window_id,))]
+    return list(_windows(_rows(db, sql.BELOW, window_id)))
 
 
 def durable_parts(db: sqlite3.Connection) -> list[str]:
     """Names of the parts that a committed batch named; other files are orphans of a kill."""
-    return [row[0] for row in db.execute(ALL_PARTS)]
+    return [row["part"] for row in _rows(db, sql.ALL_PARTS)]
 
 
 def commit_listing(db: sqlite3.Connection, batch: int, counts: tuple[int, int, int]) -> None:
     """A batch of studies is listed and durable; counts are series, instances, incomplete studies."""
-    db.execute(ADD_LISTING, (batch, *counts))
+    with _written(db):
+        db.execute(sql.ADD_LISTING, (batch, *counts))
 
 
 def listed_batches(db: sqlite3.Connection) -> set[int]:
     """Batches of studies that are listed."""
-    return {row[0] for row in db.execute(LISTED)}
+    return {row["batch"] for row in _rows(db, sql.LISTED)}
 
 
 def listed_sums(db: sqlite3.Connection) -> tuple[int, int, int]:
     """Series, instances and incomplete studies of all listed batches."""
-    series, instances, incomplete = db.execute(LISTED_SUMS).fetchone()
+    series = instances = incomplete = 0
+    for row in _rows(db, sql.LISTED):
+        series, instances, incomplete = (
+            series + row["series"],
+            instances + row["instances"],
+            incomplete + row["incomplete"],
+        )
     return series, instances, incomplete

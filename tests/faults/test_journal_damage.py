@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate.errors import JournalError
+from migrate.errors import JournalError, JournalLocked
 from migrate.journal import events as e
+from migrate.journal import windows
 from migrate.journal.check import check
 from migrate.journal.guards import GUARDED
 from migrate.journal.opening import FILE_NAME
@@ -34,9 +36,21 @@ def written(folder: Path) -> Path:
             until = (e.Planned, e.Retrieved, e.Normalized, e.Uploaded, e.Verified)[number % 5]
             journal.append(straight(f"1.2.{number}", until))
         journal.append(_quarantined(number) for number in range(0, 200, 5))
+        crawled(journal)
         rows = sum(journal.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in (*GUARDED, "events"))
     assert rows > 2_500
     return folder / FILE_NAME
+
+
+def crawled(journal: Journal) -> None:
+    """A crawl on its way: forty windows, one part, one batch that is listed."""
+    windows.start_crawl(journal.db, "c1", "[]", "2026-11-24T07:00:00.000Z")
+    put = tuple(
+        windows.WindowRow(ordinal=number, window_id=f"w{number}", parent="w0", query="[]", state="open")
+        for number in range(40)
+    )
+    windows.commit_batch(journal.db, windows.Batch(put=put, part="part-000000", rows=9))
+    windows.commit_listing(journal.db, 0, (1, 2, 0))
 
 
 def _quarantined(number: int) -> e.Event:
@@ -119,6 +133,10 @@ def test_a_flipped_bit_is_an_error_of_ours_and_never_a_traceback(
         ("UPDATE instances SET wire_xxh3 = 'x' WHERE study_instance_uid = '1.2.7'", "a row of instances"),
         ("UPDATE exceptions SET disposition = 'accepted'", "a row of exceptions"),
         ("UPDATE meta SET value = '99' WHERE key = 'epoch'", "a row of meta"),
+        ("UPDATE windows SET state = 'leaf' WHERE ordinal = 7", "a row of windows"),
+        ("UPDATE crawls SET phase = 'done'", "a row of crawls"),
+        ("UPDATE crawl_parts SET part = 'part-other'", "a row of crawl_parts"),
+        ("UPDATE crawl_listings SET instances = 99", "a row of crawl_listings"),
         ("DELETE FROM studies WHERE study_instance_uid = '1.2.7'", "not what its events say"),
         ("DELETE FROM events WHERE seq > 1000", "not the one that was written last"),
         ("DELETE FROM events WHERE seq = 5", "event 5 does not follow"),
@@ -187,7 +205,67 @@ def test_a_checkpoint_while_an_engine_works_loses_nothing(tmp_path: Path) -> Non
     assert check(tmp_path / FILE_NAME).sound
 
 
-@pytest.mark.parametrize("format_", [1, 2])
+READS: dict[str, Callable[[sqlite3.Connection], object]] = {
+    "windows": lambda db: list(windows.all_windows(db)),
+    "crawls": windows.latest_crawl,
+    "crawl_parts": windows.durable_parts,
+    "crawl_listings": windows.listed_sums,
+}
+ALTERED = {
+    "windows": "UPDATE windows SET closed = 1 WHERE ordinal = 7",
+    "crawls": "UPDATE crawls SET terms = '[1]'",
+    "crawl_parts": "UPDATE crawl_parts SET part = 'part-other'",
+    "crawl_listings": "UPDATE crawl_listings SET instances = 99",
+}
+
+
+@pytest.mark.parametrize("table", READS)
+def test_a_row_of_the_crawl_that_was_altered_is_not_believed(tmp_path: Path, table: str) -> None:
+    with Journal(tmp_path) as journal:
+        crawled(journal)
+        READS[table](journal.db)
+        journal.db.execute(f"DROP TRIGGER {table}_changed")
+        journal.db.execute(ALTERED[table])
+        with pytest.raises(JournalError, match="damaged"):
+            READS[table](journal.db)
+
+
+def test_a_crawl_of_a_former_owner_writes_nothing(tmp_path: Path) -> None:
+    with Journal(tmp_path) as former:
+        crawled(former)
+        with Journal(tmp_path, take_over=True) as owner:
+            writes: tuple[Callable[[], object], ...] = (
+                lambda: windows.commit_batch(former.db, windows.Batch(put=(), part="part-late", rows=1)),
+                lambda: windows.set_phase(former.db, "c1", "list", "{}"),
+                lambda: windows.finish_crawl(former.db, "c1", "{}", "2026-11-24T08:00:00.000Z"),
+                lambda: windows.commit_listing(former.db, 7, (1, 1, 1)),
+                lambda: windows.start_crawl(former.db, "c2", "[]", "2026-11-24T08:00:00.000Z"),
+            )
+            for write in writes:
+                with pytest.raises(JournalLocked):
+                    write()
+            latest = windows.latest_crawl(owner.db)
+            assert latest is not None
+            assert (latest.crawl_id, latest.phase) == ("c1", "sweep")
+            assert windows.durable_parts(owner.db) == ["part-000000"]
+            assert windows.listed_batches(owner.db) == {0}
+
+
+@pytest.mark.parametrize("format_", [2, 3])
+def test_a_crawl_that_an_older_version_began_goes_on(tmp_path: Path, format_: int) -> None:
+    folder = shutil.copytree(SAMPLES / f"run-format-{format_}", tmp_path / "run")
+    with Journal(folder) as journal:
+        assert [row.state for row in windows.all_windows(journal.db)] == ["split", "leaf", "open"]
+        assert windows.durable_parts(journal.db) == ["part-000000"]
+        assert windows.listed_sums(journal.db) == (3, 9, 0)
+        latest = windows.latest_crawl(journal.db)
+        assert latest is not None
+        windows.finish_crawl(journal.db, latest.crawl_id, "{}", "2026-11-24T08:00:00.000Z")
+        assert windows.delta_rounds(journal.db) == 0
+    assert check(folder / FILE_NAME).sound, check(folder / FILE_NAME)
+
+
+@pytest.mark.parametrize("format_", [1, 2, 3])
 def test_a_journal_of_every_format_that_was_ever_written_opens_and_goes_on(tmp_path: Path, format_: int) -> None:
     folder = shutil.copytree(SAMPLES / f"run-format-{format_}", tmp_path / "run")
     with Journal(folder) as journal:
