@@ -14,6 +14,7 @@ from migrate.errors import LocalError, PeerRefused, PeerUnavailable, StagingFull
 from migrate.wire.dimse.command import CommandSet, decode
 from migrate.wire.dimse.endpoint import Context
 from migrate.wire.dimse.limits import Limits
+from migrate.wire.dimse.pdu import RELEASE_RQ
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.scu import Association
 from migrate.wire.dimse.sinks import Incoming
@@ -143,6 +144,17 @@ def test_a_peer_that_goes_on_before_its_request_is_answered_is_cut_as_its_own_fa
     assert [record.levelname for record in caplog.records if "ended" in record.message] == ["WARNING"]
     assert echoes(receiver.port)
     assert sink.objects == []
+
+
+def test_a_peer_that_goes_on_behind_its_release_is_aborted(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    with dialled(receiver.port) as sock:
+        sock.sendall(RELEASE_RQ + b"\x09\0\0\0\0\x04\0\0\0\0")
+        assert [kind for kind, _ in read_to_end(sock)] == [7]
+    assert wait_until(lambda: any("ended" in record.message for record in caplog.records))
+    assert [record.levelname for record in caplog.records if "ended" in record.message] == ["WARNING"]
+    assert echoes(receiver.port)
 
 
 # ---- time limits

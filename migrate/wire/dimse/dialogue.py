@@ -134,6 +134,8 @@ class Dialogue:
 
     def _is_end(self, event: Event) -> bool:
         if isinstance(event, ReleaseRequested):
+            if self.link.events:
+                return False  # what came behind it has ended the association already, and says how
             self.link.layer.release_response()
             self.link.settle()
             self.link.close(linger=True)
