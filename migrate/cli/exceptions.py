@@ -199,9 +199,11 @@ def _refuse_same_eyes(session: Session, by: str) -> None:
 
 
 def _append(session: Session, events: Sequence[Any]) -> None:
+    from migrate.engine.flush import flush_ended
     from migrate.journal.store import Journal
 
     with Journal(session.folder()) as journal:
+        flush_ended(journal, session.folder(), session.config())
         journal.append(events)
 
 
@@ -228,10 +230,12 @@ def _chosen(session: Session, study_uids: list[str] | None, class_: str) -> list
 
 
 def _decide(session: Session, studies: list[str], event: Any) -> None:
+    from migrate.engine.flush import flush_ended
     from migrate.journal.states import State
     from migrate.journal.store import Journal
 
     with Journal(session.folder()) as journal:
+        flush_ended(journal, session.folder(), session.config())
         held = [uid for uid, state in journal.states_of(studies).items() if state is State.QUARANTINED]
         journal.append([event(uid) for uid in held])
     session.result({"studies": len(held)})

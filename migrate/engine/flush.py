@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
+from migrate.config import Config
 from migrate.dicom.digest import xxh3
 from migrate.journal.store import Journal
 from migrate.manifest.place import Manifests
@@ -55,6 +57,17 @@ def flush(  # noqa: PLR0913, PLR0917  the three places, how much, and who wants 
     removed(sorted({row["study_instance_uid"] for row in rows}))
     journal.flushed(ended)
     return len(ended)
+
+
+def flush_ended(journal: Journal, run_folder: Path, config: Config) -> None:
+    """Move all ended studies to the tables, before somebody decides about them.
+
+    A flush that was killed behind its tables repeats itself under the same name only while the same
+    attempts have ended: a decision in between would let rows of the first attempt stand twice.
+    """
+    area = LandingArea(run_folder / config.staging.path)
+    while flush(journal, Manifests(run_folder, config.run.source), area):
+        pass
 
 
 def _tables(rows: Rows) -> dict[str, dict[str, list[Any]]]:

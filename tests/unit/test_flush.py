@@ -14,7 +14,9 @@ from migrate.manifest.place import Manifests
 from migrate.manifest.read import count_rows, read_table
 from migrate.model import Change, Outcome, Prepared
 from migrate.staging.area import LandingArea
+from tests.cli.inline import say
 from tests.engine.events import MAKERS, STUDY, change, checked, defect, evidence, prepared, sop, stored, straight
+from tests.engine.seeded import between, write_config
 
 TABLES = ("evidence", "uploads", "verification", "changes", "identity_changes")
 
@@ -114,6 +116,24 @@ def test_what_went_to_the_tables_from_quarantine_does_not_go_there_again_after_a
     assert sorted(rows) == [(sop(STUDY, 1), 1), (sop(STUDY, 2), 1), (sop(STUDY, 2), 2)]
     matches = [row["sop_instance_uid"] for row in tables(tmp_path)["verification"] if row["outcome"] == "match"]
     assert sorted(matches) == [sop(STUDY, 1), sop(STUDY, 2)]
+
+
+def test_a_retry_behind_a_killed_flush_leaves_each_attempt_in_the_tables_once(
+    tmp_path: Path, place: Manifests, area: LandingArea
+) -> None:
+    write_config(tmp_path, between(1, 2, 3), {"run": {"source": "TEST"}})
+    half = e.Quarantined(study_instance_uid=STUDY, defects=(defect(STUDY, 2),), checked=(checked(),))
+    with Journal(tmp_path) as journal:
+        journal.append([*straight(until=e.Uploaded), half])
+    with KilledAfterTables(tmp_path) as dying, pytest.raises(KeyboardInterrupt):
+        flush(dying, place, area)
+    assert say(tmp_path, "exceptions", "retry", STUDY).code == 0
+    with Journal(tmp_path) as journal:
+        again = e.Retrieved(study_instance_uid=STUDY, evidence=(evidence(number=2, attempt=2),))
+        journal.append([again, MAKERS[e.Quarantined](STUDY)])
+        assert flush(journal, place, area) == 1
+    rows = [(row["sop_instance_uid"], row["attempt"]) for row in tables(tmp_path)["evidence"]]
+    assert sorted(rows) == [(sop(STUDY, 1), 1), (sop(STUDY, 2), 1), (sop(STUDY, 2), 2)]
 
 
 def test_a_study_sent_round_again_before_its_flush_is_not_taken_for_an_ended_one(
