@@ -171,7 +171,8 @@ def _tell(text: str) -> None:
 
 def _command(name: str, asked: argparse.Namespace) -> str:
     every = f" --every {asked.every}" if name == "points" and asked.every > 1 else ""
-    return f"`make torture TORTURE_ARGS='--only {name} --minutes {asked.minutes:g} --seed {asked.seed}{every}'`"
+    scale = f" --scale {asked.scale:g}" if asked.scale != 1 else ""
+    return f"`make torture TORTURE_ARGS='--only {name} --minutes {asked.minutes:g} --seed {asked.seed}{scale}{every}'`"
 
 
 def _arguments() -> argparse.Namespace:

@@ -26,8 +26,9 @@ def test_tasks_that_are_done_leave_nothing_in_the_scheduler(tmp_path: Path) -> N
         client.run_on_scheduler(lambda: None)  # what was released before has been heard of
         scheduler = cluster.scheduler
         gc.collect()
-        known = [one for one in gc.get_objects() if isinstance(one, (TaskGroup, TaskState))]
-        assert not [one for one in known if str(getattr(one, "key", None) or one.name).startswith("nothing")]
+        tasks = [one.key for one in gc.get_objects() if isinstance(one, TaskState)]
+        groups = [one.name for one in gc.get_objects() if isinstance(one, TaskGroup)]
+        assert not [name for name in (*tasks, *groups) if str(name).startswith("nothing")]
         logs = [
             comm.recent_message_log for comm in (*scheduler.stream_comms.values(), *scheduler.client_comms.values())
         ]
