@@ -12,6 +12,8 @@ from migrate.report.figures import NUMERIC, Kind
 
 Tone = Literal["good", "warn", "bad", "calm"]
 Row = tuple[object, ...]
+# Share, note below it, classes of the style sheet: heat-0 to heat-10, `failed` where something failed.
+Cell = tuple[float | None, str, str]
 
 PAGE_ROWS = 25
 MAX_PAGE_ROWS = 50_000
@@ -122,14 +124,14 @@ class Bars:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matrix:
-    """A year by modality grid of shares; None where nothing was found. `heat` is 0..10."""
+    """A year by modality grid of shares; None where nothing was found."""
 
     block: ClassVar[str] = "matrix"
     key: str
     caption: str
     corner: str
     columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[tuple[float | None, str, int]]]]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

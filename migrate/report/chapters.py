@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from migrate.report.blocks import Block, Figures, Prose, Section
+from migrate.report.blocks import Block, Figures, Prose, Section, Table
 from migrate.report.draw import columns, figure, section, table
 from migrate.report.facts import Facts
 from migrate.report.texts import Words
@@ -34,6 +34,14 @@ def overlap(facts: Facts, words: Words) -> Section:
         table(words, "repeated", repeated, by_modality),
         replace(repeats, more_rows=repeats.more_rows + found.more_lines),
     )
+
+
+def run_sheet(facts: Facts, words: Words) -> Table:
+    """What was moved on each day, the newest first."""
+    kinds = columns(words, ("instances_received", "count"), ("bytes", "bytes"))
+    heads = [*columns(words, ("day", "date")), *kinds]
+    heads += columns(words, ("instances_uploaded", "count"), ("instances_verified", "count"))
+    return table(words, "days", heads, [(d.day, d.received, d.size_bytes, d.uploaded, d.verified) for d in facts.days])
 
 
 def forecast(facts: Facts, words: Words) -> Sequence[Block]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from migrate.report import figures, plots
-from migrate.report.blocks import Bars, Chart, Column, Matrix, Table
+from migrate.report.blocks import Bars, Cell, Chart, Column, Matrix, Table
 from migrate.report.facts import BOOKS, LEVELS, Entry, Facts, summed
 from migrate.report.texts import Words
 
@@ -50,15 +50,15 @@ def year_matrix(facts: Facts, words: Words) -> Matrix | None:
     )
 
 
-def _cell(entries: Sequence[Entry], words: Words) -> tuple[float | None, str, int]:
+def _cell(entries: Sequence[Entry], words: Words) -> Cell:
     total = summed(entries, "STUDY")
     if not total.source:
-        return None, "", 0
+        return None, "", "heat-0"
     part = total.migrated / total.source
     return (
         part,
         f"{figures.count(total.migrated, words.language)}/{figures.count(total.source, words.language)}",
-        int(part * 10),
+        f"heat-{int(part * 10)}" + (" failed" if total.failed else ""),
     )
 
 
@@ -102,11 +102,12 @@ def _by_modality(counts: Counter[tuple[str, str]], years: Sequence[str], words: 
 
 
 def flow_lines(facts: Facts, words: Words) -> Chart | None:
-    """What had been received, sent and verified by then; None before anything moved."""
+    """What had been found, received, sent and verified by then; None before anything moved."""
     if not facts.flow:
         return None
     labels = [point.at for point in facts.flow]
     series = [
+        (words("flow.found"), [point.found for point in facts.flow]),
         (words("flow.received"), [point.received for point in facts.flow]),
         (words("flow.uploaded"), [point.uploaded for point in facts.flow]),
         (words("flow.verified"), [point.verified for point in facts.flow]),

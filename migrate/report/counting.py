@@ -21,11 +21,14 @@ from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, one_
 SOP = "sop_instance_uid"
 SERIES = "series_instance_uid"
 MOST_DIFFERING = 50_000
-MINUTE, SECOND = len("2026-03-04T17:15"), len("2026-03-04T17:15:00")
+DAY, MINUTE, SECOND = len("2026-03-04"), len("2026-03-04T17:15"), len("2026-03-04T17:15:00")
 # A stage that worked in more seconds than this is counted by the minute: its picture loses nothing.
 MOST_SECONDS = 20_000
 WANTED: Mapping[str, Sequence[str]] = {
-    "studies": ("study_day", "crawl_id"),
+    "studies": (
+        *("study_day", "crawl_id", "first_seen_at"),
+        *("instance_count", "number_of_study_related_instances"),
+    ),
     "series": (SERIES, "modality", "crawl_id"),
     "instances": (SOP, SERIES, "sop_class_uid"),
     "evidence": (SOP, SERIES, "sop_class_uid", "transfer_syntax_uid", "size_bytes", "attempt", "received_at"),
@@ -48,6 +51,8 @@ class Counts:
     proofs: Counter[tuple[str, str]] = field(default_factory=Counter)  # method, outcome
     changes: Counter[tuple[str, str, str, str, bool]] = field(default_factory=Counter)  # rule to identifying
     times: dict[str, Counter[str]] = field(default_factory=dict)  # stage -> second or minute -> instances
+    found: Counter[str] = field(default_factory=Counter)  # second or minute of the crawl -> instances
+    received: Counter[str] = field(default_factory=Counter)  # day -> bytes
     differing: list[tuple[str, str, str]] = field(default_factory=list)  # SOP instance, outcome, tag paths
 
 
@@ -80,6 +85,12 @@ def _count_listed(counts: Counts, rows: Slice) -> None:
     counts.totals["undated"] += studies["study_day"].null_count
     counts.totals["series"] += series.num_rows
     counts.totals["instances"] += one_of(rows["instances"], [KEY, SOP]).num_rows
+    stated = pc.coalesce(studies["instance_count"], studies["number_of_study_related_instances"], 0)
+    seen = pa.table({"at": pc.utf8_slice_codeunits(studies["first_seen_at"], 0, SECOND), "n": stated})
+    for row in seen.group_by("at").aggregate([("n", "sum")]).to_pylist():
+        counts.found[row["at"] or ""] += row["n_sum"] or 0
+    if len(counts.found) > MOST_SECONDS:
+        counts.found = by_minute(counts.found)
     for modality, n in _values(series, "modality"):
         counts.by_modality[modality, "series"] += n
     for modality, n in _values(one_of(series, [KEY, "modality"]), "modality"):
@@ -104,6 +115,9 @@ def _count_held(counts: Counts, rows: Slice, evidence: pa.Table) -> None:
 def _count_moved(counts: Counts, rows: Slice, evidence: pa.Table) -> None:
     uploads, verified = _latest(rows["uploads"], "sent_at"), _latest_verification(rows["verification"])
     _count_and_weigh(counts.syntaxes, evidence, "transfer_syntax_uid")
+    weighed = pa.table({"day": pc.utf8_slice_codeunits(evidence["received_at"], 0, DAY), "n": evidence["size_bytes"]})
+    for row in weighed.group_by("day").aggregate([("n", "sum")]).to_pylist():
+        counts.received[row["day"] or ""] += row["n_sum"] or 0
     for (method, outcome), n in _groups(verified, ["method", "outcome"], distinct=False):
         counts.proofs[method, outcome] += n
     matched = verified.filter(pc.equal(verified["outcome"], "match"))

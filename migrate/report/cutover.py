@@ -60,13 +60,13 @@ def delta(facts: Facts, words: Words) -> Section:
         ),
         figure(words, "delta.freeze", _minutes(found.freeze.total_s if found.freeze else None)),
     ]
-    heads = columns(words, ("round", "count"), ("started", "date"), ("minutes", "count"), ("closed", "text"))
+    heads = columns(words, ("round", "count"), ("started", "date"), ("took", "count"), ("closed", "text"))
     kinds = columns(words, *((kind, "count") for kind in KINDS))
     said = {True: words("word.yes"), False: words("word.no")}
     rows: list[Row] = [
         (
             one.round,
-            one.started_at[:16],
+            one.started_at[:16].replace("T", " "),
             _minutes(one.duration_s),
             said[one.closed],
             *(one.kinds.get(k, 0) for k in KINDS),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from migrate.report import figures
 from migrate.report.blocks import Block, Column, Figure, Row, Section, Table
-from migrate.report.facts import BOOKS, LEVELS, Entry, Facts
+from migrate.report.facts import BOOKS, LEVELS, Digest, Entry, Facts
 from migrate.report.texts import Words
 
 Spec = tuple[str, figures.Kind]
@@ -69,3 +69,9 @@ def totals(facts: Facts, words: Words, key: str) -> Table:
     """The books at each level."""
     heads = [*columns(words, ("level", "level")), *book_columns(words, "amount")]
     return still(words, key, heads, [(level, *books(facts.total(level))) for level in LEVELS])
+
+
+def fingerprints(words: Words, key: str, digests: Sequence[Digest]) -> Table:
+    """The digest of each table."""
+    heads = columns(words, ("table", "code"), ("files", "count"), ("rows", "count"), ("digest", "code"))
+    return still(words, key, heads, [(d.table, d.files, d.rows, d.xxh3) for d in digests])

@@ -165,7 +165,19 @@ class Flow:
     """How much had been found, received, sent and verified by then (instances, cumulative)."""
 
     at: str
+    found: int
     received: int
+    uploaded: int
+    verified: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Day:
+    """What was moved on one day (UTC): instances, and the bytes that were received."""
+
+    day: str
+    received: int
+    size_bytes: int
     uploaded: int
     verified: int
 
@@ -247,6 +259,7 @@ class Facts:
     differences: Differences = field(default_factory=Differences)
     flow: Sequence[Flow] = ()
     rates: Sequence[Rate] = ()
+    days: Sequence[Day] = ()
     config: Sequence[tuple[str, str]] = ()
     versions: Sequence[tuple[str, str]] = ()
     digests: Sequence[Digest] = ()

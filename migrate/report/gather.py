@@ -20,11 +20,12 @@ from migrate.manifest.place import sources_of
 from migrate.manifest.read import batches
 from migrate.report import proofs
 from migrate.report.certificate import crawl_certificate
-from migrate.report.counting import MINUTE, MOST_DIFFERING, SECOND, Counts, by_minute, count
+from migrate.report.counting import DAY, MINUTE, MOST_DIFFERING, SECOND, Counts, by_minute, count
 from migrate.report.cutover import gather_cutover
 from migrate.report.digests import digests
 from migrate.report.facts import (
     Changed,
+    Day,
     Differences,
     Entry,
     Exceptional,
@@ -47,6 +48,7 @@ FLOW_STEPS_S = (
     *(ONE_MINUTE_S * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720)),
     *(ONE_DAY_S * days for days in (1, 2, 7, 30)),
 )
+STATIONS = ("retrieve", "upload", "verify")
 SETTLED_ASIDE = frozenset({"QUARANTINED", "EXCLUDED"})
 
 
@@ -78,6 +80,7 @@ def gather(run: Run, now: datetime) -> Facts:
         differences=_differences(run),
         flow=_flow(counts),
         rates=_rates(counts),
+        days=_days(counts),
         config=_settings(config),
         versions=_versions(),
         digests=digests(run),
@@ -244,10 +247,30 @@ def _flow(counts: Counts) -> list[Flow]:
     step_s = next((step for step in FLOW_STEPS_S if span_s / step < MOST_FLOW_POINTS - 1), FLOW_STEPS_S[-1])
     points = [first + timedelta(seconds=step_s * place) for place in range(-(-span_s // step_s) + 1)]
     form = "%H:%M:%S" if step_s < ONE_MINUTE_S else "%m-%d %H:%M"
-    sums = [_until(counts.times.get(stage, Counter()), points) for stage in ("retrieve", "upload", "verify")]
+    sums = [_until(counts.found, points)]
+    sums += [_until(counts.times.get(stage, Counter()), points) for stage in STATIONS]
     return [
-        Flow(at=at.strftime(form), received=received, uploaded=uploaded, verified=verified)
-        for at, received, uploaded, verified in zip(points, *sums, strict=True)
+        Flow(at=at.strftime(form), found=found, received=received, uploaded=uploaded, verified=verified)
+        for at, found, received, uploaded, verified in zip(points, *sums, strict=True)
+    ]
+
+
+def _days(counts: Counts) -> list[Day]:
+    """Every day on which something was moved, the newest first."""
+    moved: dict[str, Counter[str]] = defaultdict(Counter)
+    for stage in STATIONS:
+        for at, n in counts.times.get(stage, Counter()).items():
+            moved[at[:DAY]][stage] += n
+    return [
+        Day(
+            day=day,
+            received=found["retrieve"],
+            size_bytes=counts.received[day],
+            uploaded=found["upload"],
+            verified=found["verify"],
+        )
+        for day, found in sorted(moved.items(), reverse=True)
+        if day
     ]
 
 
@@ -268,7 +291,11 @@ def _settings(config: Config | None) -> list[tuple[str, str]]:
 
 
 def _said(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {_said(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _runs(run: Run) -> list[Ran]:

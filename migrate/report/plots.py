@@ -28,6 +28,7 @@ _TICK = Markup('<text x="{}" y="{:.1f}" class="tick {}">{}</text>')
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 34
 SERIES_CLASSES = 8
+LETTER = 6.5  # about as wide as a digit of a tick label
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +132,11 @@ def _x_labels(axes: Axes, step: float, *, centred: bool = True) -> Markup:
     every = max(1, -(-len(axes.labels) // 12))
     last = len(axes.labels) - 1
     marks = []
+    # At the edges a label begins or ends at its mark: its neighbour needs more room.
+    tight = not centred and bool(axes.labels) and every * step < LETTER * 1.5 * len(axes.labels[0])
     for i in range(0, len(axes.labels), every):
+        if tight and (i == every or last - every < i < last):
+            continue
         anchor = "mid" if centred or 0 < i < last else ("start" if i == 0 else "end")
         x = round(LEFT + i * step + (step / 2 if centred else 0), 1)
         marks.append(_TICK.format(x, HEIGHT - BOTTOM + 18, anchor, shown(axes.labels[i])))

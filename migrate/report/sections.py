@@ -10,13 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from migrate.report import chapters, charts, cutover, figures, proofs
-from migrate.report.blocks import Bars, Figures, Prose, Row, Section, Signatures, Table, Tone, Verdict
-from migrate.report.draw import book_columns, books, columns, figure, part, section, still, table, totals
-from migrate.report.facts import LEVELS, Digest, Entry, Facts, Held, summed
+from migrate.report import acceptance, chapters, charts, cutover, figures, proofs
+from migrate.report.blocks import Bars, Figures, Prose, Row, Section, Table, Tone, Verdict
+from migrate.report.draw import book_columns, books, columns, figure, fingerprints, part, section, still, table, totals
+from migrate.report.facts import LEVELS, Entry, Facts, Held, summed
 from migrate.report.plots import split_bar
 from migrate.report.texts import Words
-from migrate.report.verdict import SIGNABLE, reasons, standing
+from migrate.report.verdict import reasons, standing
 
 SectionMaker = Callable[[Facts, Words], Section]
 
@@ -55,11 +55,11 @@ def exceptions(facts: Facts, words: Words) -> Section:
         ("study", "study"),
         ("facility", "text"),
         ("disposition", "code"),
-        ("detail", "detail"),
-        ("since", "date"),
-        ("age", "days"),
         ("owner", "text"),
         ("due", "date"),
+        ("age", "days"),
+        ("since", "date"),
+        ("detail", "detail"),
     )
     rows = [
         (
@@ -67,11 +67,11 @@ def exceptions(facts: Facts, words: Words) -> Section:
             e.study_instance_uid,
             e.facility,
             e.disposition,
-            e.detail,
-            e.since[:10],
-            e.age_days,
             e.owner,
             e.due,
+            e.age_days,
+            e.since[:10],
+            e.detail,
         )
         for e in facts.exceptions
     ]
@@ -146,7 +146,8 @@ def flow(facts: Facts, words: Words) -> Section:
     heads = columns(words, ("stage", "code"), *kinds, ("per_minute", "count"))
     rows = [(r.stage, r.instances, r.size_bytes, r.active_minutes, r.per_minute) for r in facts.rates]
     done = table(words, "rates", heads, rows)
-    return section(words, "flow", charts.flow_lines(facts, words), *chapters.forecast(facts, words), states, done)
+    days = chapters.run_sheet(facts, words)
+    return section(words, "flow", charts.flow_lines(facts, words), *chapters.forecast(facts, words), states, done, days)
 
 
 def fidelity(facts: Facts, words: Words) -> Section:
@@ -214,34 +215,8 @@ def facts_of_the_run(facts: Facts, words: Words) -> Section:
         still(words, "versions", pair, [*facts.versions, *times]),
         _runs(facts, words),
         still(words, "config", pair, facts.config),
-        _digests("digests", facts.digests, words),
+        fingerprints(words, "digests", facts.digests),
     )
-
-
-def certificate(facts: Facts, words: Words) -> Section:
-    """One page to print and to sign."""
-    tone, key = standing(facts)
-    draft = None if key in SIGNABLE else Prose(lines=[words("certificate.draft")], tone="warn")
-    accepted = Counter((e.exception_class, e.disposition) for e in facts.exceptions)
-    heads = columns(words, ("class", "code"), ("disposition", "code"), ("studies", "count"))
-    rows = [(name, disposition, n) for (name, disposition), n in sorted(accepted.items())]
-    page = section(
-        words,
-        "certificate",
-        Verdict(key=key, tone=tone, title=words(f"summary.{key}"), reasons=()),
-        draft,
-        totals(facts, words, "certificate_totals"),
-        _operators(facts, words),
-        still(words, "accepted", heads, rows),
-        _digests("certificate_digests", facts.digests, words),
-        Signatures(
-            declaration=words("certificate.declaration"),
-            roles=[words(f"sign.{role}") for role in ("migration", "imaging", "repository")],
-            labels=[words(f"sign.{label}") for label in ("name", "signature", "date")],
-        ),
-    )
-    scope = words("certificate.scope", name=facts.name, source=facts.source, destination=facts.destination)
-    return replace(page, lead=f"{scope} {words('page.generated', at=facts.generated_at)}.")
 
 
 SECTIONS: dict[str, SectionMaker] = {
@@ -257,7 +232,7 @@ SECTIONS: dict[str, SectionMaker] = {
     "delta": cutover.delta,
     "overlap": chapters.overlap,
     "facts": facts_of_the_run,
-    "certificate": certificate,
+    "certificate": acceptance.certificate,
 }
 
 
@@ -269,15 +244,6 @@ def _runs(facts: Facts, words: Words) -> Table:
     )
     rows = [(r.at[:19], r.operator, r.os_user, r.stages, r.version, r.packs) for r in facts.runs]
     return table(words, "runs", heads, rows)
-
-
-def _operators(facts: Facts, words: Words) -> Prose | None:
-    """Who ran it, beside the lines where others sign."""
-    names = ", ".join(dict.fromkeys(run.operator for run in facts.runs))
-    lines = [words("certificate.operators", names=names)] if names else []
-    if facts.four_eyes:
-        lines.append(words("certificate.four_eyes"))
-    return Prose(lines=lines) if lines else None
 
 
 def _tone(*, good: bool) -> Tone:
@@ -315,8 +281,3 @@ def _facilities(facts: Facts, words: Words) -> Table:
 def _kinds(key: str, held: Sequence[Held], words: Words) -> Table:
     heads = columns(words, ("name", "text"), ("uid", "code"), ("instances", "count"), ("bytes", "bytes"))
     return table(words, key, heads, [(h.name, h.key, h.instances, h.size_bytes) for h in held])
-
-
-def _digests(key: str, digests: Sequence[Digest], words: Words) -> Table:
-    heads = columns(words, ("table", "code"), ("files", "count"), ("rows", "count"), ("digest", "code"))
-    return still(words, key, heads, [(d.table, d.files, d.rows, d.xxh3) for d in digests])

@@ -220,7 +220,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "table.config": ("Configuration", "Configuration"),
     "table.versions": ("Versions", "Versions"),
     "table.digests": ("Manifests", "Manifestes"),
-    "table.accepted": ("Accepted exceptions, by class", "Exceptions acceptées, par classe"),
+    "table.accepted": ("Exceptions, by class and decision", "Exceptions, par classe et décision"),
     "table.certificate_totals": ("Scope and balance", "Périmètre et bilan"),
     "table.certificate_digests": (
         "Manifests this certificate rests on",
@@ -277,8 +277,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Là où les courbes s\u2019écartent, l\u2019étape entre elles est la plus lente.",
     ),
     "flow.chart": (
-        "Instances received, sent and verified, cumulative",
-        "Instances reçues, envoyées et vérifiées, cumul",
+        "Instances found, received, sent and verified, cumulative",
+        "Instances trouvées, reçues, envoyées et vérifiées, cumul",
     ),
     "flow.received": ("Received", "Reçues"),
     "flow.uploaded": ("Sent", "Envoyées"),
@@ -327,12 +327,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "differences.title": ("Reconciliation", "Rapprochement"),
     "differences.lead": (
         (
-            "Both sides walked once, in order: = the same, + only at the source, - only at the "
-            "destination, * different, ! could not be compared."
+            "Both sides walked once, in order. match: the same; missing: only at the source; extra: only at "
+            "the destination; differs: not the same; unverifiable: could not be compared."
         ),
         (
-            "Les deux côtés parcourus une fois, dans l\u2019ordre\u00a0: = identique, + à la source "
-            "seule, - à destination seule, * différent, ! non comparable."
+            "Les deux côtés parcourus une fois, dans l\u2019ordre. match\u00a0: identique\u00a0; missing\u00a0: à la source seule\u00a0; "
+            "extra\u00a0: à destination seule\u00a0; differs\u00a0: différent\u00a0; unverifiable\u00a0: non comparable."
         ),
     ),
     "facts.title": ("Facts of the run", "Données de l\u2019exécution"),

@@ -76,6 +76,12 @@ ROWS = {
     "proofs": "SELECT method, outcome, count(*) FROM checked GROUP BY ALL",
     "differing": """SELECT sop_instance_uid, outcome, array_to_string(differs, ' ')
         FROM checked WHERE outcome <> 'match'""",
+    "days": """SELECT day, coalesce(r, 0), coalesce(b, 0), coalesce(u, 0), coalesce(v, 0) FROM (
+        SELECT left(received_at, 10) AS day, count(*) AS r, sum(size_bytes) AS b FROM received GROUP BY ALL)
+        FULL JOIN (SELECT left(sent_at, 10) AS day, count(*) AS u FROM uploads
+          WHERE status IN ('0000', 'B000', 'B006', 'B007') GROUP BY ALL) USING (day)
+        FULL JOIN (SELECT left(verified_at, 10) AS day, count(*) AS v FROM checked
+          WHERE outcome = 'match' GROUP BY ALL) USING (day)""",
     "changes": """SELECT rule, pack, pack_version, keyword, CASE WHEN identifying THEN 'yes' ELSE 'no' END,
         count(DISTINCT sop_instance_uid) FROM changes GROUP BY ALL""",
     "axes": """SELECT axis, count(*), sum(closed::int), sum(capped::int),
@@ -159,6 +165,16 @@ def test_the_findings_are_those_of_the_table(reported: Reported, db: duckdb.Duck
     assert {tuple(row) for row in reported.page.tables["findings"]} == expected
     counted = _rows(db, "SELECT level, outcome, count(*) FROM findings GROUP BY ALL")
     assert {tuple(row) for row in reported.page.tables["finding_counts"]} == counted
+
+
+def test_the_flow_ends_with_what_was_found_received_sent_and_verified(
+    reported: Reported, db: duckdb.DuckDBPyConnection
+) -> None:
+    found = "SELECT sum(instance_count)::BIGINT FROM study"
+    stored = "SELECT count(*) FROM uploads WHERE status IN ('0000', 'B000', 'B006', 'B007')"
+    queries = (found, "SELECT count(*) FROM received", stored, "SELECT count(*) FROM checked WHERE outcome = 'match'")
+    expected = [db.sql(query).fetchall()[0][0] for query in queries]
+    assert [int(value) for value in reported.page.tables["flow"][-1][1:]] == expected
 
 
 def test_the_digest_of_a_table_can_be_computed_from_its_files(reported: Reported) -> None:

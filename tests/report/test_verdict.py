@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from migrate.report.facts import Axis, Crawl, Entry, Exceptional, Facts
+from migrate.report.facts import Axis, Changed, Crawl, Entry, Exceptional, Facts
+from migrate.report.html import Dress, render
 from migrate.report.sections import SECTIONS
 from migrate.report.texts import Words
 from migrate.report.verdict import SIGNABLE, reasons, standing
+from tests.report.page import Page
 
 LINE = Entry(
     year="2020", modality="CT", facility="", level="STUDY", source=3, migrated=3, excluded=0, failed=0, pending=0
@@ -76,3 +78,23 @@ def test_a_waiver_removes_no_line() -> None:
     (register,) = [table for table in SECTIONS["exceptions"](facts, Words("en")).tables() if table.key == "exceptions"]
     assert len(register.rows) == 1
     assert facts.total("STUDY").failed == 1
+
+
+def test_nobody_accepts_by_signing_what_nobody_has_decided() -> None:
+    line = Exceptional(
+        exception_class="CORRUPT",
+        study_instance_uid="1.2",
+        state="QUARANTINED",
+        facility="",
+        detail="",
+        since="2026-01-01T00:00:00",
+        age_days=1,
+    )
+    words = Words("en")
+    changed = Changed(rule="r", pack="common", pack_version="1.0", keyword="k", instances=1, identifying=False)
+    for disposition, told in (("open", True), ("accepted", False)):
+        facts = replace(COMPLETE, exceptions=[replace(line, disposition=disposition)], changes=[changed])
+        page = Page(render([SECTIONS["certificate"](facts, words)], facts, words, Dress()))
+        assert ("Exceptions nobody has decided yet: 1. Signing accepts none of them." in page.text) is told
+        assert page.tables["accepted"] == [["CORRUPT", disposition, "1"]]
+        assert "Rule packs: common 1.0." in page.text
