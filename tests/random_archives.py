@@ -14,7 +14,7 @@ from migrate.demo.alterations import shell_values
 from migrate.demo.misbehaviour import CAP_SIGNALS, FindMisbehaviours
 from migrate.demo.simulated import ListArchive, StudyFacts, study_facts
 from migrate.errors import PeerUnavailable
-from migrate.stages.crawl.answers import full_time, plain_day, selectable
+from migrate.stages.crawl.selecting import full_time, plain_day, selectable
 from migrate.stages.crawl.sweeping import Swept
 from tests.crawling import swept
 

@@ -39,6 +39,16 @@ class End:
     chain: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """How this process left the trail: what the lock file says, the last file, its size, the end."""
+
+    noted: bytes
+    path: Path
+    size_bytes: int
+    end: End
+
+
 class Trail:
     """Appends messages. Use as a context manager, or `close`.
 
@@ -51,23 +61,37 @@ class Trail:
         self._dirty: set[Path] = set()
         self._mine = threading.RLock()
         self._synced_at = time.monotonic()
+        self._left: _Left | None = None
         with _told(self.folder):
             self.folder.mkdir(mode=0o700, exist_ok=True)
 
     def append(self, messages: Iterable[str]) -> None:
         """Write messages at the end, in one go; durable within a second, and before `close` returns."""
         with self._mine, _told(self.folder), _locked(self.folder) as lock:
-            end = _end(self.folder, lock)
+            end = self._known_end(lock) or _end(self.folder, lock)
             lines = []
             for message in messages:
                 end, line = _line(end, message)
                 lines.append(line)
             path = self.folder / f"{now()[:10].replace('-', '')}{SUFFIX}"
-            _append(path, "".join(lines).encode())
-            os.pwrite(lock, f"{end.seq:020d} {end.chain:<32}".encode(), 0)
+            size_bytes = _append(path, "".join(lines).encode())
+            noted = f"{end.seq:020d} {end.chain:<32}".encode()
+            os.pwrite(lock, noted, 0)
+            self._left = _Left(noted, path, size_bytes, end)
             self._dirty.add(path)
         if time.monotonic() - self._synced_at > SYNC_EVERY_S:
             self.sync()
+
+    def _known_end(self, lock: int) -> End | None:
+        """The end without reading the trail, where nobody has written since this process did."""
+        left = self._left
+        if left is None or os.pread(lock, len(left.noted), 0) != left.noted:
+            return None
+        try:
+            untouched = left.path.stat().st_size == left.size_bytes
+        except FileNotFoundError:
+            return None
+        return left.end if untouched else None
 
     def sync(self) -> None:
         """What was appended is durable now."""
@@ -171,12 +195,14 @@ def _cut_torn_line(path: Path) -> None:
             file.truncate(at)
 
 
-def _append(path: Path, content: bytes) -> None:
+def _append(path: Path, content: bytes) -> int:
+    """Gives the size of the file afterwards."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "ab", buffering=0) as file:
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]
+        return os.fstat(handle).st_size
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -116,6 +117,7 @@ def draft_batches(manifests: Manifests, crawl_id: str, columns: list[str] | None
     yield from part_batches(work_parts(manifests, crawl_id, "draft"), columns)
 
 
+@lru_cache(maxsize=32_768)
 def study_day(text: str | None) -> date | None:
     """A study date as a date; ACR-NEMA `YYYY.MM.DD` counts, what is no date is None (PS3.5 6.2)."""
     digits = (text or "").strip().replace(".", "")
@@ -148,24 +150,38 @@ def _first_seen(old: pa.Table) -> dict[str, str]:
     return dict(zip(old["study_instance_uid"].to_pylist(), old["first_seen_at"].to_pylist(), strict=True))
 
 
-def _draft(folded: pa.Table, first_seen: Mapping[str, str], crawl_id: str) -> dict[str, Any]:
+def _draft(folded: pa.Table, first_seen: Mapping[str, str], crawl_id: str) -> pa.RecordBatch:
     uids = folded["study_instance_uid"].to_pylist()
-    columns: dict[str, Any] = {name: folded[f"{name}_first"].to_pylist() for name in (*_COMPARED, *STUDY_COUNTS)}
     seen = zip(uids, folded["seen_at_min"].to_pylist(), strict=True)
     flags = zip(*(folded[f"by_{axis}_max"].to_pylist() for axis in AXES), strict=True)
-    return columns | {
-        "study_instance_uid": uids,
-        "patient_key": folded["patient_key_first"].to_pylist(),
-        "crawl_id": [crawl_id] * len(uids),
+    columns: dict[str, Any] = {name: folded[f"{name}_first"] for name in (*_COMPARED, *STUDY_COUNTS, "patient_key")}
+    columns |= {
+        "study_instance_uid": folded["study_instance_uid"],
+        "crawl_id": pa.repeat(crawl_id, len(uids)),
         "first_seen_at": [first_seen.get(uid) or now for uid, now in seen],
-        "last_seen_at": folded["seen_at_max"].to_pylist(),
-        "study_day": [study_day(text) for text in columns["study_date"]],
-        "answers": folded["row_count"].to_pylist(),
-        "found_by": [_names(found) for found in flags],
-        "raw": folded["raw"].to_pylist(),
+        "last_seen_at": folded["seen_at_max"],
+        "study_day": _days_of(folded),
+        "answers": folded["row_count"],
+        "found_by": list(map(_names, flags)),
+        "raw": folded["raw"],
     }
+    # What was not asked for here (counts of listed series and instances) is filled in when the tables are published.
+    missing = pa.nulls(len(uids))
+    arrays = [_array(columns.get(field.name, missing), field.type) for field in DRAFT]
+    return pa.RecordBatch.from_arrays(arrays, schema=DRAFT)
 
 
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        return values.cast(kind).combine_chunks()
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
+
+
+def _days_of(folded: pa.Table) -> list[date | None]:
+    return [study_day(text) for text in folded["study_date_first"].to_pylist()]
+
+
+@lru_cache(maxsize=64)
 def _names(found: tuple[bool, ...]) -> str:
     return ",".join(axis for axis, by in zip(AXES, found, strict=True) if by)
 
@@ -174,7 +190,7 @@ def _count(folded: pa.Table, terms: FoldTerms, stats: FoldStats, defects: _Defec
     by = [folded[f"by_{axis}_max"] for axis in AXES]
     second = pc.or_(by[1], by[2])
     stats.studies += folded.num_rows
-    stats.undated += sum(study_day(text) is None for text in folded["study_date_first"].to_pylist())
+    stats.undated += _days_of(folded).count(None)
     stats.by_axis = [old + (pc.sum(flags).as_py() or 0) for old, flags in zip(stats.by_axis, by, strict=True)]
     stats.by_second += pc.sum(second).as_py() or 0
     stats.by_date_and_second += pc.sum(pc.and_(by[0], second)).as_py() or 0

@@ -61,8 +61,18 @@ def _marked(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _keyed(rows: pa.Table, keys: dict[str, str]) -> pa.Table:
-    found = [keys.setdefault(who, secrets.token_hex(_KEY_BYTES)) for who in rows["who"].to_pylist()]
+    people = rows["who"].to_pylist()
+    new = [who for who in dict.fromkeys(people) if who not in keys]
+    keys |= zip(new, _random_keys(len(new)), strict=True)
+    found = [keys[who] for who in people]
     return rows.drop_columns(["who"]).append_column("patient_key", pa.array(found, pa.string())).cast(KEYED)
+
+
+def _random_keys(count: int) -> list[str]:
+    """As many as are wanted in one call to the system."""
+    letters = secrets.token_hex(_KEY_BYTES * count)
+    width = 2 * _KEY_BYTES
+    return [letters[start : start + width] for start in range(0, len(letters), width)]
 
 
 def _known_people(manifests: Manifests) -> Iterator[pa.RecordBatch]:

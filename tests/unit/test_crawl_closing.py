@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.stages.crawl.answers import Seen, full_time, matches_pattern, plain_day, selectable
+from migrate.stages.crawl.answers import Seen
 from migrate.stages.crawl.close import Caps, Verdict, judge
 from migrate.stages.crawl.density import DayRates, HourProfile
 from migrate.stages.crawl.estimate import undiscovered
 from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node, from_json, from_row, to_json
 from migrate.stages.crawl.prefixes import Prefixes
+from migrate.stages.crawl.selecting import full_time, matches_pattern, plain_day, selectable
 from migrate.stages.crawl.strategy import DAYS, TIME, ways
 from migrate.stages.crawl.sweep import Answer, Sweep
 from migrate.stages.crawl.windows import DATE, PATIENT, Window, with_key
@@ -229,8 +230,8 @@ def test_a_range_of_minutes_stays_inside(one: int, other: int, share: float) -> 
 def test_prefixes_deepen_only_where_there_is_something_to_count() -> None:
     prefixes = Prefixes()
     for number in range(1000):
-        prefixes.observe(f"{number:06d}", counted=True)
-    prefixes.observe("", counted=True)
+        prefixes.observe([f"{number:06d}"], counted=True)
+    prefixes.observe([""], counted=True)
     assert prefixes.expected("000") == pytest.approx(1000, rel=0.2)
     assert prefixes.expected("000123") == 0
     assert prefixes.letters_at(0) == {"0"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import tempfile
 from dataclasses import replace
 from datetime import date
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate.errors import ManifestDamaged
+from migrate.errors import JournalError, ManifestDamaged
 from migrate.journal.windows import STATES, Batch, WindowRow, commit_batch, durable_parts, prepare, undecided_windows
 from migrate.manifest.fold import study_day
 from migrate.manifest.patients import identity_of
@@ -92,7 +91,7 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         prepare(db)
         commit_batch(db, Batch(put=(row,), part="part-1.parquet", rows=3))
         refused = WindowRow(ordinal=2, window_id="y", parent=None, query="[]", state=None)  # type: ignore[arg-type]
-        with pytest.raises(sqlite3.IntegrityError):
+        with pytest.raises(JournalError):
             commit_batch(db, Batch(put=(replace(row, ordinal=3), refused), part="part-2.parquet"))
         assert durable_parts(db) == ["part-1.parquet"]
         assert [found.ordinal for found in undecided_windows(db)] == [1]

@@ -6,19 +6,20 @@ is a study all the same: it is kept and counted, but proves nothing about the wi
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
+from operator import and_
 from typing import Any
 
 from migrate.errors import PeerError
-from migrate.manifest.fold import study_day
 from migrate.manifest.patients import identity_of
 from migrate.manifest.sightings import IDENTITY_TEXTS, STUDY_COUNTS, STUDY_TEXTS
 from migrate.peers import Match
-from migrate.stages.crawl.windows import MODALITY_KEYWORD, Window
+from migrate.stages.crawl.selecting import BLIND, all_match, full_time, plain_day
+from migrate.stages.crawl.windows import MODALITY_KEYWORD, PREFIX_KEYWORDS, Window
 
 TEXT_KEYS = {
     "study_instance_uid": "StudyInstanceUID",
@@ -49,8 +50,7 @@ REQUIRED_KEYS = frozenset(
 STUDY_KEYS = dict.fromkeys((*TEXT_KEYS.values(), *COUNT_KEYS.values()), "")
 REQUIRED_STUDY_KEYS = {key: "" for key in STUDY_KEYS if key in REQUIRED_KEYS}
 
-_FULL_TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])[0-5][0-9](\.[0-9]{1,6})?")
-_ROWS_PER_CHUNK = 1_000
+_ROWS_PER_LOT = 1_000
 _COLUMNS = (*STUDY_TEXTS, *IDENTITY_TEXTS)
 
 Columns = dict[str, list[Any]]
@@ -118,20 +118,20 @@ class Limits:
 
 
 class Collector:
-    """Takes the answers to one window.
+    """Takes the answers to one window, and looks at them a thousand at a time.
 
     Args:
         asked: What was asked.
         emit: Takes columns of rows, a thousand at a time.
-        limits: When to give up.
+        limits: When to give up; looked at after each lot of rows.
     """
 
     def __init__(self, asked: Asked, emit: Callable[[Columns], None], limits: Limits) -> None:
         self.seen = Seen()
         self._asked, self._emit, self._limits = asked, emit, limits
-        self._columns = _empty()
+        self._waiting: list[Match] = []
+        self._lot = max(1, min(_ROWS_PER_LOT, limits.answers, limits.stale))
         self._stale = 0
-        self._blind = BLIND[asked.window.axis]
 
     def take(self, match: Match) -> None:
         """One answer.
@@ -139,61 +139,79 @@ class Collector:
         Raises:
             EndlessAnswer: There have been too many.
         """
-        seen, values = self.seen, match.values
-        seen.matches += 1
-        self._guard()
-        if values.get("QueryRetrieveLevel", "STUDY").strip() not in ("STUDY", ""):
-            seen.sins["wrong level"] += 1
-        uid = values.get("StudyInstanceUID", "").strip()
-        if not uid:
-            seen.without_uid += 1
-            seen.sins["no UID"] += 1
+        self.seen.matches += 1
+        self._waiting.append(match)
+        if len(self._waiting) < self._lot:
             return
-        self._keep(uid, match)
-        if not _inside(self._asked.window, values):
-            seen.outside += 1
-            seen.sins["outside the window"] += 1
-        elif (key := hash(uid)) not in seen.found:
-            seen.found[key] = self._blind(values)
-            self._stale = 0
-            _learn(seen, values)
-
-    def _guard(self) -> None:
-        self._stale += 1
+        self.release()
         if self.seen.matches > self._limits.answers or self._stale > self._limits.stale:
             raise EndlessAnswer("the answer does not end", answers=self.seen.matches)
 
-    def _keep(self, uid: str, match: Match) -> None:
-        columns, values = self._columns, match.values
-        for name in _COLUMNS:
-            columns[name].append(values.get(TEXT_KEYS[name]))
-        columns["study_instance_uid"][-1] = uid
-        for name in STUDY_COUNTS:
-            columns[name].append(_count(values.get(COUNT_KEYS[name])))
-        raw = [{"keyword": key, "value": value} for key, value in match.raw.items()] if match.raw else None
-        columns["raw"].append(raw)
-        columns["patient_identity"].append(
-            identity_of(values.get("IssuerOfPatientID"), values.get("PatientID"), match.raw.get("PatientID"))
-        )
-        if match.raw:
-            self.seen.sins["undecodable text"] += 1
-        if len(columns["raw"]) >= _ROWS_PER_CHUNK:
-            self.release()
-
     def release(self) -> None:
-        """Hand over the rows that are still here."""
-        rows = len(self._columns["raw"])
-        if rows:
-            self._columns["window"] = [self._asked.ordinal] * rows
-            self._columns["seen_at"] = [self._asked.at] * rows
-            self._emit(self._columns)
-            self._columns = _empty()
+        """Look at the rows that wait, and hand them over."""
+        matches, self._waiting = self._waiting, []
+        if not matches:
+            return
+        self._note_levels(matches)
+        uids = [match.values.get("StudyInstanceUID", "").strip() for match in matches]
+        if not all(uids):
+            matches = [match for match, uid in zip(matches, uids, strict=True) if uid]
+            self.seen.without_uid += len(uids) - len(matches)
+            self.seen.sins["no UID"] += len(uids) - len(matches)
+            self._stale += len(uids) - len(matches)
+            uids = [uid for uid in uids if uid]
+        if matches:
+            self._emit(self._columns(matches, uids))
+            self._learn([match.values for match in matches], uids)
+
+    def _note_levels(self, matches: list[Match]) -> None:
+        named = Counter(match.values.get("QueryRetrieveLevel", "STUDY") for match in matches)
+        wrong = sum(count for level, count in named.items() if level.strip() not in ("STUDY", ""))
+        if wrong:
+            self.seen.sins["wrong level"] += wrong
+
+    def _columns(self, matches: list[Match], uids: list[str]) -> Columns:
+        rows = [match.values for match in matches]
+        columns: Columns = {name: [row.get(TEXT_KEYS[name]) for row in rows] for name in _COLUMNS}
+        columns["study_instance_uid"] = uids
+        for name in STUDY_COUNTS:
+            columns[name] = [_count(row.get(COUNT_KEYS[name])) for row in rows]
+        undecodable = sum(bool(match.raw) for match in matches)
+        if undecodable:
+            self.seen.sins["undecodable text"] += undecodable
+        columns["raw"] = [_raw(match.raw) if match.raw else None for match in matches]
+        issuers, patients = columns["issuer_of_patient_id"], columns["patient_id"]
+        raw_ids = [match.raw.get("PatientID") if match.raw else None for match in matches]
+        columns["patient_identity"] = list(map(identity_of, issuers, patients, raw_ids))
+        columns["window"] = [self._asked.ordinal] * len(rows)
+        columns["seen_at"] = [self._asked.at] * len(rows)
+        return columns
+
+    def _learn(self, rows: list[Mapping[str, str]], uids: list[str]) -> None:
+        """What the rows inside the window say, each study once."""
+        days = [plain_day(row.get("StudyDate")) for row in rows]
+        minutes = [full_time(row.get("StudyTime")) for row in rows]
+        inside = _inside(self._asked.window, rows, days, minutes)
+        texts = [row.get(PREFIX_KEYWORDS.get(self._asked.window.axis, "")) for row in rows]
+        blind = BLIND[self._asked.window.axis](days, minutes, texts)
+        found, fresh = self.seen.found, []
+        for place, key in enumerate(map(hash, uids)):
+            if inside[place] and key not in found:
+                found[key] = blind[place]
+                fresh.append(place)
+        self._stale = len(uids) - 1 - fresh[-1] if fresh else self._stale + len(uids)
+        if outside := len(uids) - sum(inside):
+            self.seen.outside += outside
+            self.seen.sins["outside the window"] += outside
+        _count_fresh(self.seen, [rows[place] for place in fresh], [days[place] for place in fresh])
+        _count_minutes(self.seen, [minutes[place] for place in fresh])
 
 
-def _empty() -> Columns:
-    return {name: [] for name in (*_COLUMNS, *STUDY_COUNTS, "raw", "patient_identity")}
+def _raw(raw: Mapping[str, bytes]) -> list[dict[str, object]]:
+    return [{"keyword": key, "value": value} for key, value in raw.items()]
 
 
+@lru_cache(maxsize=4_096)
 def _count(text: str | None) -> int | None:
     """A count as a number; what the peer left out, left empty or garbled is None, never 0."""
     try:
@@ -202,78 +220,34 @@ def _count(text: str | None) -> int | None:
         return None
 
 
-def full_time(text: str | None) -> int | None:
-    """The minute of the day of a complete time `HHMMSS[.F]`; None for anything less (PS3.5 6.2, TM)."""
-    found = _FULL_TIME.fullmatch((text or "").strip())
-    return int(found[1]) * 60 + int(found[2]) if found else None
-
-
-def plain_day(text: str | None) -> date | None:
-    """The day of a date `YYYYMMDD` that every peer must match by range; None for anything else."""
-    return study_day(text) if text and "." not in text else None
-
-
-def selectable(text: str | None) -> bool:
-    """Whether a wildcard query can be expected to select this value by its prefix."""
-    return bool(text) and not any(letter in "*?\\" or letter < " " for letter in text or "") and (text or "")[0] != " "
-
-
-def _no_moment(values: Mapping[str, str]) -> bool:
-    return plain_day(values.get("StudyDate")) is None or full_time(values.get("StudyTime")) is None
-
-
-def _unselectable(keyword: str) -> Callable[[Mapping[str, str]], bool]:
-    return lambda values: not selectable(values.get(keyword))
-
-
-BLIND: dict[str, Callable[[Mapping[str, str]], bool]] = {
-    "date": _no_moment,
-    "patient": _unselectable("PatientID"),
-    "accession": _unselectable("AccessionNumber"),
-}
-
-
-def _learn(seen: Seen, values: Mapping[str, str]) -> None:
-    day, minute = plain_day(values.get("StudyDate")), full_time(values.get("StudyTime"))
-    if day is not None:
-        seen.days[day] += 1
-    else:
-        seen.sins["no legal date"] += 1
-    if minute is not None:
-        seen.minutes[minute // 60] += 1
-        seen.timed += 1
-    seen.with_modality += bool(values.get(MODALITY_KEYWORD))
+def _count_fresh(seen: Seen, rows: list[Mapping[str, str]], days: list[date | None]) -> None:
+    dated = [day for day in days if day is not None]
+    seen.days.update(dated)
+    if len(dated) < len(days):
+        seen.sins["no legal date"] += len(days) - len(dated)
+    seen.with_modality += sum(1 for row in rows if row.get(MODALITY_KEYWORD))
     for keyword, texts in seen.texts.items():
-        texts.append(values.get(keyword, ""))
+        texts.extend([row.get(keyword, "") for row in rows])
 
 
-def _inside(window: Window, values: Mapping[str, str]) -> bool:
-    """False only when a returned value proves that the row does not belong to the window."""
-    day = plain_day(values.get("StudyDate")) if window.first else None
-    if window.first and window.last and day is not None and not window.first <= day <= window.last:
-        return False
-    minute = full_time(values.get("StudyTime")) if window.minutes else None
-    if window.minutes and minute is not None and not window.minutes[0] <= minute <= window.minutes[1]:
-        return False
-    return all(matches_pattern(pattern, values.get(keyword)) for keyword, pattern in window.extra)
+def _count_minutes(seen: Seen, minutes: list[int | None]) -> None:
+    hours = [minute // 60 for minute in minutes if minute is not None]
+    seen.minutes.update(hours)
+    seen.timed += len(hours)
 
 
-def matches_pattern(pattern: str, text: str | None) -> bool:
-    """Whether a returned value agrees with a wildcard key; case does not count, nor does an absent value."""
-    if text is None:
-        return True
-    found = _compiled(pattern)
-    return any(found.fullmatch(value.strip(" ")) for value in text.split("\\"))
-
-
-_PATTERNS: dict[str, re.Pattern[str]] = {}
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    if pattern not in _PATTERNS:
-        if len(_PATTERNS) > 10_000:
-            _PATTERNS.clear()
-        parts = {"*": ".*", "?": "."}
-        text = "".join(parts.get(letter, re.escape(letter)) for letter in pattern.strip(" "))
-        _PATTERNS[pattern] = re.compile(text, re.DOTALL | re.IGNORECASE)
-    return _PATTERNS[pattern]
+def _inside(
+    window: Window, rows: list[Mapping[str, str]], days: list[date | None], minutes: list[int | None]
+) -> list[bool]:
+    """For each row False only when a returned value proves that it does not belong to the window."""
+    agree = [True] * len(rows)
+    first, last = window.first, window.last
+    if first and last:
+        agree = [day is None or first <= day <= last for day in days]
+    if window.minutes:
+        low, high = window.minutes
+        fits = [minute is None or low <= minute <= high for minute in minutes]
+        agree = list(map(and_, agree, fits))
+    for keyword, pattern in window.extra:
+        agree = list(map(and_, agree, all_match(pattern, [row.get(keyword) for row in rows])))
+    return agree

@@ -18,11 +18,12 @@ from migrate.errors import PeerError
 from migrate.journal import windows as journal
 from migrate.model import Level
 from migrate.peers import Match
-from migrate.stages.crawl.answers import Bounded, full_time, matches_pattern, plain_day, selectable
+from migrate.stages.crawl.answers import Bounded
 from migrate.stages.crawl.close import SUCCESS
 from migrate.stages.crawl.drive import Asker
 from migrate.stages.crawl.nodes import Node, from_json, from_row
 from migrate.stages.crawl.request import CrawlRequest, Finder
+from migrate.stages.crawl.selecting import full_time, matches_pattern, plain_day, selectable
 from migrate.stages.crawl.windows import DATE, PREFIX_KEYWORDS, Window
 
 _MOST_SECOND_LOOKS = 200

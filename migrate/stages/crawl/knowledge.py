@@ -53,8 +53,6 @@ class Knowledge:
         self.studies += len(seen.found) if counted else 0
         self.hours.observe(seen.minutes)
         for keyword, texts in seen.texts.items():
-            prefixes = self.prefixes[keyword]
-            for text in texts:
-                prefixes.observe(text, counted=counted)
+            self.prefixes[keyword].observe(texts, counted=counted)
         if whole and window.first and window.last and not window.minutes and not window.extra:
             self.rates.observe(window.first, window.last, seen.days)

@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from migrate.stages.crawl.windows import LONGEST_VALUE
 
 _DEEPEN_AT = 50
 _SAMPLES = 8
+_LOT = 1_000
 
 
 class Prefixes:
     """Prefix counts that deepen only where there is something to count: bounded by what is common."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
         self._letters: list[set[str]] = [set() for _ in range(LONGEST_VALUE)]
         self.lengths: Counter[int] = Counter()
         self.samples: list[str] = []
         self.empty = 0
 
-    def observe(self, value: str, *, counted: bool) -> None:
-        """One value that a study has; "" counts as empty. `counted`: the study was not seen before."""
-        if not value:
-            self.empty += 1
-            return
-        if len(self.samples) < _SAMPLES and len(value) > 1 and value.isalnum():
-            self.samples.append(value)
-        self.lengths[len(value)] += 1
-        for place, letter in enumerate(value[:LONGEST_VALUE]):
-            self._letters[place].add(letter)
+    def observe(self, values: Sequence[str], *, counted: bool) -> None:
+        """Values that studies have; "" counts as empty. `counted`: the studies were not seen before."""
+        held = [value for value in values if value]
+        self.empty += len(values) - len(held)
+        for start in range(0, len(held), _LOT):
+            self._observe_letters(held[start : start + _LOT])
         if counted:
-            self._count(value)
+            for value in held:
+                self._count(value)
+
+    def _observe_letters(self, values: list[str]) -> None:
+        lengths: dict[int, list[str]] = {}
+        for value in values:
+            lengths.setdefault(len(value), []).append(value)
+        for length, alike in lengths.items():
+            self.lengths[length] += len(alike)
+            for letters, seen in zip(self._letters, zip(*alike, strict=True), strict=False):
+                letters.update(seen)
+        wanted = _SAMPLES - len(self.samples)
+        if wanted:
+            self.samples += [value for value in values if len(value) > 1 and value.isalnum()][:wanted]
 
     def _count(self, value: str) -> None:
+        counts = self._counts
         for length in range(1, min(len(value), LONGEST_VALUE) + 1):
             prefix = value[:length]
-            self._counts[prefix] += 1
-            if self._counts[prefix] < _DEEPEN_AT:
+            counts[prefix] = count = counts.get(prefix, 0) + 1
+            if count < _DEEPEN_AT:
                 break
 
     def letters_at(self, place: int) -> set[str]:

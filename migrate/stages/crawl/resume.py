@@ -68,8 +68,10 @@ def _learn(request: CrawlRequest, crawl_id: str, sweep: Sweep) -> None:
         counted = [window in leaves for window in batch["window"].to_pylist()]
         sweep.known.studies += sum(counted)
         for name, keyword in columns.items():
-            for text, new in zip(batch[name].to_pylist(), counted, strict=True):
-                prefixes[keyword].observe(text or "", counted=new)
+            texts = [text or "" for text in batch[name].to_pylist()]
+            for new in (True, False):
+                chosen = [text for text, is_new in zip(texts, counted, strict=True) if is_new is new]
+                prefixes[keyword].observe(chosen, counted=new)
 
 
 def _date_leaves(request: CrawlRequest) -> set[int]:
