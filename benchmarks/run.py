@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import crawling, disk, growth, large, migration, wire
+from benchmarks import books, crawling, disk, growth, large, migration, wire
 from benchmarks.fuzz import bench as fuzzing
 from benchmarks.machine import facts
 from benchmarks.report import Result, figure, keep
@@ -50,6 +50,7 @@ BENCHES = (
     Bench("growth", growth.growth),
     Bench("staging", disk.staging),
     Bench("large", large.large),
+    Bench("books", books.books),
     Bench("fuzz", fuzzing.fuzz),
 )
 
