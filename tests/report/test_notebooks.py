@@ -1,8 +1,10 @@
-"""The notebooks run, on the sample and on a run folder, and carry no output."""
+"""The notebooks run, on the sample and on a real run of the demo, and carry no output."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -10,7 +12,6 @@ import pytest
 from nbclient import NotebookClient
 
 from migrate.resources import manifests_folder
-from tests.report.conftest import Reported
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((CHECKOUT / "notebooks").glob("*.ipynb"))
@@ -22,9 +23,22 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=["samples", "run"])
-def folder(request: pytest.FixtureRequest, reported: Reported) -> Path:
-    return manifests_folder() / "samples" if request.param == "samples" else reported.folder
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole migration by `migrate demo`, small: one for all notebooks."""
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    words = [sys.executable, "-c", "from migrate.cli import main; main()", "demo", "--studies", "20", str(folder)]
+    done = subprocess.run(words, cwd=folder.parent, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "run"
+
+
+@pytest.fixture(params=["samples", "demo"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    if request.param == "samples":
+        return manifests_folder() / "samples"
+    found: Path = request.getfixturevalue("demo")
+    return found
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

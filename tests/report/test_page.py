@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -197,3 +200,18 @@ def test_a_short_table_that_stays_as_it_is_shows_all_its_rows(reported: Reported
         settings = list(csv.reader(file))[1:]
     assert len(settings) > 25
     assert [row[0] for row in reported.page.tables["config"]] == [row[0] for row in settings]
+
+
+def test_a_machine_that_prints_no_pdf_says_what_to_install(reported: Reported, tmp_path: Path) -> None:
+    page = tmp_path / "certificate.html"
+    page.write_text((reported.folder / "reports" / "certificate.html").read_text(encoding="utf-8"), encoding="utf-8")
+    code = (
+        "import sys; sys.modules['weasyprint'] = None\n"
+        "from pathlib import Path\nfrom migrate.errors import UsageError\nfrom migrate.report.pdf import print_pdf\n"
+        f"try:\n    print_pdf(Path({str(page)!r}))\n"
+        "except UsageError as error:\n    print(error, '|', error.hint)\n"
+    )
+    env = {**os.environ, "PATH": str(tmp_path)}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert "nothing on this machine prints a PDF" in found.stdout
+    assert "install Chromium or the package weasyprint, or open certificate.html" in found.stdout
