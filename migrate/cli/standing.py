@@ -113,8 +113,10 @@ ORDER = (
 
 
 def _rate(rate: dict[str, float | None]) -> str:
-    size = "" if rate["mb_per_s"] is None else f", {rate['mb_per_s']:.1f} MB/s"
-    return f"{rate['instances_per_s']:.1f} instances/s{size}"
+    told, size = f"{rate['instances_per_s']:.1f} instances/s", rate["mb_per_s"]
+    if size is None:
+        return told
+    return f"{told}, {size:.1f} MB/s" if size >= 1 else f"{told}, {1000 * size:.1f} kB/s"
 
 
 def _engine(found: Standing) -> str:

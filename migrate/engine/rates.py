@@ -42,7 +42,7 @@ def rates(run_folder: Path) -> dict[str, dict[str, float | None]]:
     return {
         stage: {
             "instances_per_s": round(count / busy_s, 2),
-            "mb_per_s": round(weights[stage] / busy_s / 1e6, 2) if sizes else None,
+            "mb_per_s": round(weights[stage] / busy_s / 1e6, 4) if sizes else None,
         }
         for stage, count in counts.items()
     }
