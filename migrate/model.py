@@ -177,6 +177,10 @@ class Proven:
     sent: SentUids
 
 
+DELETED = "deleted"
+"""The code of what no note says: a list from the source's database."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rejection:
     """One instance that the source has rejected (a rejection note of IHE IOCM names it) or hidden.

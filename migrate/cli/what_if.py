@@ -18,7 +18,7 @@ IDENTITY = ("patient_id", "issuer_of_patient_id", "patient_birth_date", "patient
 
 def show(session: Session) -> None:
     """One line per rule: its sentence, how many studies, in which facilities."""
-    from migrate.engine.place import phns_for, rules_of_run
+    from migrate.engine.rulings import phns_for, rules_of_run
     from migrate.rules.rule import RunFacts
     from migrate.rules.what_if import seen_in_rows, what_if
 

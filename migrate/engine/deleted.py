@@ -17,9 +17,9 @@ from migrate.journal.notes import note
 from migrate.journal.store import Journal
 from migrate.manifest.place import Manifests
 from migrate.manifest.read import batches, count_rows
-from migrate.manifest.rejections import DELETED, write_deleted
+from migrate.manifest.rejections import write_deleted
 from migrate.manifest.study_list import INSTANCE, SERIES, STUDY, StudyList, read_list
-from migrate.model import Defect, ExceptionClass, Level, Rejection
+from migrate.model import DELETED, Defect, ExceptionClass, Level, Rejection
 from migrate.stages.plan import Predicate
 
 COLUMNS = (INSTANCE, SERIES, STUDY)

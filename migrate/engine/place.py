@@ -11,14 +11,10 @@ from migrate.config import Config
 from migrate.destinations import open_destination
 from migrate.destinations.committing import into
 from migrate.dicom.pixels import require_codecs
+from migrate.engine.rulings import REPLACES_UIDS, phns_for, rules_of_run, uids_for
 from migrate.errors import ConfigError, LocalError
-from migrate.manifest.crosswalk import known_phns
-from migrate.manifest.table_file import read_rows
-from migrate.manifest.uid_map import read_uid_map
 from migrate.profiles import load_profile_of
-from migrate.rules import packs
 from migrate.rules.ruleset import RuleSet
-from migrate.rules.run_uids import RunUids
 from migrate.sources import open_source
 from migrate.stages.site import Site
 from migrate.staging.area import LandingArea
@@ -30,7 +26,6 @@ from migrate.wire.dimse.scp import Receiver, ReceiverOptions
 from migrate.wire.dimse.tls import TlsFiles, client_context, server_context
 
 BIND_ATTEMPTS_S = 5.0
-LOOKED_UP, REPLACES_UIDS = "phn_from_crosswalk", "invalid_uids_replaced"
 FOLLOWS_SENT_UIDS = frozenset({"dimse"})
 
 
@@ -65,7 +60,7 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         destination=destination,
         area=door.area,
         rules=rules,
-        uid_map=uids_of_run(config, Path(run_folder)),
+        uid_map=uids_for(rules, config, Path(run_folder)),
         crosswalk=phns_for(rules, Path(run_folder)),
         close=close,
         pixels=door.pixels if transcodes else None,
@@ -77,25 +72,6 @@ def _refuse_unfollowed(config: Config, rules: RuleSet) -> None:
     if config.destination.kind not in FOLLOWS_SENT_UIDS and any(bound.kind == REPLACES_UIDS for bound in rules):
         hint = f"leave the pack uids out; it works with: {', '.join(sorted(FOLLOWS_SENT_UIDS))}"
         raise ConfigError("this kind of destination cannot follow replaced UIDs", hint, kind=config.destination.kind)
-
-
-def rules_of_run(config: Config, run_folder: Path) -> RuleSet:
-    """The packs that the configuration names; their tables are CSV or Parquet.
-
-    Raises:
-        ConfigError: A pack or a table is wrong.
-    """
-    return packs.load(config.normalize.packs, config.normalize.values, run_folder, read_rows)
-
-
-def phns_for(rules: RuleSet, run_folder: Path) -> dict[tuple[str, str], str]:
-    """What was looked up about patients, where some rule asks for it."""
-    return known_phns(run_folder) if any(bound.kind == LOOKED_UP for bound in rules) else {}
-
-
-def uids_of_run(config: Config, run_folder: Path) -> RunUids:
-    """The run's map of invalid UIDs, with what is written down of it."""
-    return RunUids(f"{config.run.source}/{config.run.name}", read_uid_map(run_folder))
 
 
 def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:

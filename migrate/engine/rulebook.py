@@ -9,7 +9,7 @@ from migrate.config import Config
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import read_meta
 from migrate.dicom.stream import header_of_file
-from migrate.engine.place import phns_for, rules_of_run, uids_of_run
+from migrate.engine.rulings import phns_for, rules_of_run, uids_of_run
 from migrate.engine.work import facilities
 from migrate.rules.apply import Normalized, normalize
 from migrate.stages.staged import facts_of_run

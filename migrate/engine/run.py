@@ -24,10 +24,11 @@ from migrate.engine.cluster import Cluster, Done
 from migrate.engine.committing import Committing, committing
 from migrate.engine.flush import flush
 from migrate.engine.hours import Hours
-from migrate.engine.place import doorstep, uids_of_run
+from migrate.engine.place import doorstep
 from migrate.engine.pulse import Pulse, beat_of
 from migrate.engine.recovery import recover
 from migrate.engine.retry import Breaker, backoff_s, event_of
+from migrate.engine.rulings import uids_of_run
 from migrate.engine.throttle import Throttle
 from migrate.errors import Interrupted, LocalError, MigrateError
 from migrate.journal.events import Checksummed, CommitmentAsked, Event, Quarantined, UploadStarted, Verified
@@ -44,7 +45,7 @@ from migrate.peers import StagedStudy
 from migrate.rules.run_uids import RunUids
 from migrate.sources import open_source
 from migrate.stages import STAGES
-from migrate.stages.rejected import hidden_instances
+from migrate.stages.hidden import hidden_instances
 from migrate.staging.area import LandingArea, full
 
 log = logging.getLogger("migrate.engine")

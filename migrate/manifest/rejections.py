@@ -9,9 +9,8 @@ from migrate.dicom.digest import xxh3
 from migrate.manifest.place import Manifests
 from migrate.manifest.read import count_rows, rows_of_studies
 from migrate.manifest.write import write_part
-from migrate.model import Rejection, now
+from migrate.model import DELETED, Rejection, now
 
-DELETED = "deleted"
 _NAMES = tuple(Rejection.__dataclass_fields__)
 
 

@@ -9,14 +9,12 @@ back: its note follows it. What moves goes first, notes last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 from migrate.config import PlanBlock
 from migrate.dicom.rejection import referenced, rejection_code
 from migrate.dicom.uid import KEY_OBJECT_SELECTION_DOCUMENT
 from migrate.errors import IllegalDicom
-from migrate.manifest.rejections import DELETED, rejected_codes
-from migrate.model import Evidence, Rejection
+from migrate.model import DELETED, Evidence, Rejection
 from migrate.peers import StagedStudy
 from migrate.stages.site import Site
 from migrate.stages.staged import read_staged
@@ -96,20 +94,3 @@ def _hidden(study: StagedStudy, named: set[str | None]) -> Iterator[Rejection]:
                 code=DELETED,
                 policy=EXCLUDE,
             )
-
-
-def hidden_instances(run_folder: Path, studies: Iterable[str], block: PlanBlock) -> dict[str, frozenset[str]]:
-    """Study -> instances that are known to stay behind: they are not asked for.
-
-    Raises:
-        ManifestDamaged: The table of rejections cannot be read.
-    """
-    found = rejected_codes(run_folder, studies)
-    return {
-        study: frozenset(sop for sop, codes in rejected.items() if any(_excludes(block, code) for code in codes))
-        for study, rejected in found.items()
-    }
-
-
-def _excludes(block: PlanBlock, code: str) -> bool:
-    return code == DELETED or policy_of(block, code) == EXCLUDE

@@ -17,7 +17,8 @@ from pydicom.uid import UID
 from migrate.demo.archive import read_object as stored_object
 from migrate.dicom.uid import valid_uid
 from migrate.engine.asking import ask_destination
-from migrate.engine.place import open_site, uids_of_run
+from migrate.engine.place import open_site
+from migrate.engine.rulings import uids_of_run
 from migrate.errors import ConfigError
 from migrate.journal import read
 from migrate.journal.store import Journal

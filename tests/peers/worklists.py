@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from tests.peers import tools
 from tests.peers.orthanc import OrthancSettings, orthanc_running
@@ -92,7 +92,7 @@ def _entry(booking: Booking, number: int) -> Dataset:
     entry.RequestedProcedureID = f"R{number}"
     entry.ScheduledProcedureStepSequence = [step]
     entry.file_meta = FileMetaDataset()
-    entry.file_meta.MediaStorageSOPClassUID = MODALITY_WORKLIST_FIND
+    entry.file_meta.MediaStorageSOPClassUID = UID(MODALITY_WORKLIST_FIND)
     entry.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     entry.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return entry

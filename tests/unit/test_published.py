@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pydicom import datadict
-from pydicom._dicom_dict import RepeatersDictionary
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom._uid_dict import UID_dictionary
 
 from migrate.dicom import published
@@ -12,7 +15,7 @@ from migrate.dicom.dictionary import keyword_of, tag_of
 
 
 def test_every_element_and_uid_is_the_one_of_pydicom() -> None:
-    assert datadict.DicomDictionary == published.ELEMENTS
+    assert DicomDictionary == published.ELEMENTS
     assert datadict.keyword_dict == published.KEYWORDS
     assert UID_dictionary == published.UIDS
 
@@ -29,3 +32,10 @@ def test_a_private_or_unknown_tag_has_no_entry_and_no_keyword() -> None:
     assert [published.entry_of(tag) for tag in (0x00091001, 0x60011234, 0x0008FFFE)] == [None, None, None]
     assert keyword_of(0x00091001) == ""
     assert tag_of("NoSuchKeyword") is None
+
+
+def test_a_worker_starts_without_what_it_does_not_need() -> None:
+    heavy = ["pydicom", "pyarrow", "pandas", "numpy", "openpyxl", "sqlite3"]
+    code = f"import sys, migrate.engine.place, migrate.stages; print([n for n in {heavy} if n in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
