@@ -16,6 +16,7 @@ from migrate.manifest.place import private_folder
 from migrate.manifest.read import ROWS_PER_BATCH, readable
 
 ROWS_PER_BUCKET = 20_000
+_ROWS_PER_ROUND = 65_536
 # Each bucket has an open file, and two spills are open at a time: together below the usual limit of 1024.
 _MOST_BUCKETS = 400
 _SAMPLES_PER_BUCKET = 32
@@ -39,24 +40,44 @@ class Spill:
         self._folder, self._schema, self._sorter = folder, schema, sorter
         self._buckets = buckets
         self._writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._waiting, self._waiting_rows = [], 0
         self._close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Give each row of a batch to its bucket; the order of rows in a bucket is kept."""
+        """Give each row of a batch to its bucket; the order of rows in a bucket is kept.
+
+        Rows wait until there are enough for every bucket to get more than a few: tiny pieces cost more
+        than the rows in them, once for each bucket.
+        """
         if self._buckets == 1:
             self._writer(0).write_batch(batch)
             return
+        self._waiting.append(batch)
+        self._waiting_rows += batch.num_rows
+        if self._waiting_rows >= _ROWS_PER_ROUND:
+            self._sort_out()
+
+    def _sort_out(self) -> None:
+        if not self._waiting_rows:
+            return
         places: dict[int, list[int]] = {}
-        for row, bucket in enumerate(self._sorter(batch)):
-            places.setdefault(bucket, []).append(row)
-        for bucket, rows in places.items():
-            self._writer(bucket).write_batch(batch.take(pa.array(rows, pa.int64())))
+        first = 0
+        for batch in self._waiting:
+            for row, bucket in enumerate(self._sorter(batch), start=first):
+                places.setdefault(bucket, []).append(row)
+            first += batch.num_rows
+        rows = pa.Table.from_batches(self._waiting, schema=self._schema).combine_chunks()
+        self._waiting, self._waiting_rows = [], 0
+        for bucket, chosen in places.items():
+            self._writer(bucket).write_table(rows.take(pa.array(chosen, pa.int64())))
 
     def _writer(self, bucket: int) -> pa.ipc.RecordBatchStreamWriter:
         if bucket not in self._writers:
@@ -72,6 +93,7 @@ class Spill:
 
     def tables(self) -> Iterator[pa.Table]:
         """The buckets in order, each in memory as a whole; nothing can be added any more."""
+        self._sort_out()
         self._close()
         for bucket in range(self._buckets):
             path = self._folder / f"{bucket:04d}"

@@ -97,6 +97,15 @@ def _usable(node: Node, keyword: str) -> bool:
     return can_lengthen(node.window, keyword)
 
 
+def has_key(window: Window, way: str) -> bool:
+    """Whether a window selects by the key of a way already: then the pieces of that way are all of it."""
+    if way == DAYS:
+        return window.days > 0
+    if way == TIME:
+        return window.minutes is not None
+    return way in dict(window.extra)
+
+
 def pieces(node: Node, way: str, known: Knowledge, span: tuple[date, date]) -> list[Piece]:
     """The pieces of a node's window by one way. `span` is the range that the crawl was asked for."""
     window = node.window

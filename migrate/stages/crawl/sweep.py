@@ -15,7 +15,7 @@ from migrate.stages.crawl.answers import Seen
 from migrate.stages.crawl.close import CANCEL, SUCCESS, Verdict, judge
 from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node
-from migrate.stages.crawl.strategy import DAYS, TIME, Piece, cut, pieces, place_pieces, wanted_place, ways
+from migrate.stages.crawl.strategy import DAYS, TIME, Piece, cut, has_key, pieces, place_pieces, wanted_place, ways
 from migrate.stages.crawl.windows import DATE, MODALITY_KEYWORD, Window
 
 _MOST_ENDLESS = 3
@@ -329,8 +329,11 @@ class Sweep:
         """Whether these pieces are not proof enough, and there are others.
 
         Studies without a value of the key are in none of the pieces. Where such studies exist, or the
-        archive is small, the window is cut by the next key as well.
+        archive is small, the window is cut by the next key as well. A window that has the key already
+        holds no such study; the window that it was cut from is cut by the next key.
         """
+        if has_key(node.window, node.way):
+            return False
         if not set(ways(node)[node.strategy :]) - {MODALITY_KEYWORD} or (
             node.window.axis == DATE and node.way in ("", DAYS, TIME)
         ):
