@@ -14,8 +14,12 @@ from migrate.engine.following import follow_deltas
 from migrate.engine.hours import zone
 from migrate.engine.place import doorstep
 from migrate.engine.planning import register_found
+from migrate.errors import UsageError
+from migrate.journal.read import states
+from migrate.journal.states import State
 from migrate.journal.store import Journal
 from migrate.manifest.place import Manifests
+from migrate.manifest.read import count_rows
 from migrate.manifest.study_list import StudyList
 from migrate.model import Level
 from migrate.sources import open_source
@@ -25,6 +29,7 @@ from migrate.stages.crawl.request import CrawlRequest, CrawlResult, DeltaTerms, 
 
 # No PACS is known that cuts answers of fewer rows than this without a word; `source.result_cap` overrides it.
 SMALLEST_SILENT_CAP = 50
+NOT_YET_MOVED = frozenset({State.FOUND, State.PLANNED, State.EXCLUDED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,11 +54,13 @@ def run_crawl(order: CrawlOrder, watch: Callable[[Progress], None], stopping: Ca
     """Crawl, publish the tables, register every study found.
 
     Raises:
+        UsageError: Studies have been moved, and what has gone since would be forgotten.
         MigrateError: See `crawl`; the same call goes on where it stopped.
     """
     config, folder = order.config, order.run_folder
     door = doorstep(config, folder, 0, receiving=False)
     with Journal(folder) as journal, Recorder(folder, config) as recorder:
+        _refuse_to_forget(order)
         follow_deltas(journal, folder, config)
         today = datetime.now(zone(config.run.timezone)).date()
         found = crawl(
@@ -79,6 +86,16 @@ def run_crawl(order: CrawlOrder, watch: Callable[[Progress], None], stopping: Ca
         follow_deltas(journal, folder, config)
         register_found(journal, folder)
     return found
+
+
+def _refuse_to_forget(order: CrawlOrder) -> None:
+    """A crawl from nothing replaces the tables: what was moved and has gone since would vanish from the books."""
+    moving = states(order.run_folder).keys() - NOT_YET_MOVED
+    if order.delta_days is None and moving and count_rows(order.run_folder, "studies"):
+        hint = "migrate crawl --delta keeps what has gone; with --thorough it lists every study again"
+        raise UsageError(
+            "studies have been moved: a crawl from nothing would forget those that the source deleted", hint
+        )
 
 
 def _delta(order: CrawlOrder, today: date) -> DeltaTerms | None:

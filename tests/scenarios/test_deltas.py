@@ -16,6 +16,7 @@ from migrate.demo.archive import StoredObject
 from migrate.engine.crawling import CrawlOrder, run_crawl
 from migrate.engine.place import doorstep
 from migrate.engine.planning import make_plan, register_found
+from migrate.errors import UsageError
 from migrate.journal import read
 from migrate.journal.events import Retrieved
 from migrate.journal.store import Journal
@@ -234,6 +235,16 @@ def test_a_change_that_the_journal_did_not_hear_of_is_followed_by_the_next_plan(
     assert read.states(one.run.folder) == {"VERIFIED": 2}
     [retrieved] = move(one)
     assert [e.sop_instance_uid for e in retrieved.evidence] == [f"{study(1)}.1.9"]
+
+
+def test_once_studies_are_moved_a_crawl_from_nothing_is_refused_and_forgets_nothing(migration: Migrate) -> None:
+    one = moved(migration)
+    delete(one, 2)
+    with pytest.raises(UsageError, match="studies have been moved"):
+        crawl(one, delta=False)
+    assert {row["study_instance_uid"] for row in one.run.rows("studies")} == {study(1), study(2)}
+    assert kinds(crawl(one, thorough=True)) == {"GONE": 1}
+    assert {row["study_instance_uid"] for row in one.run.rows("studies")} == {study(1), study(2)}
 
 
 def test_studies_on_their_way_take_what_came_meanwhile(migration: Migrate) -> None:
