@@ -15,9 +15,11 @@ from migrate.dicom.dictionary import keyword_of, tag_of
 
 
 def test_every_element_and_uid_is_the_one_of_pydicom() -> None:
-    assert DicomDictionary == published.ELEMENTS
-    assert datadict.keyword_dict == published.KEYWORDS
-    assert UID_dictionary == published.UIDS
+    # Ours in theirs: whoever uses pydicom may add to its tables.
+    assert published.ELEMENTS.items() <= DicomDictionary.items()
+    assert published.KEYWORDS.items() <= datadict.keyword_dict.items()
+    assert published.UIDS.items() <= UID_dictionary.items()
+    assert (len(published.ELEMENTS), len(published.UIDS)) > (5000, 400)
 
 
 @pytest.mark.parametrize("digit", "0268ace")
