@@ -14,6 +14,7 @@ costs not to know is the ratio.
 
     python -m benchmarks.crawl_scale --studies 1000000 --cap 500 --signal silent
     python -m benchmarks.crawl_scale --studies 20000 --misbehaviour duplicate_every=3 --misbehaviour endless=true
+    python -m benchmarks.crawl_scale --studies 20000 --each
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -36,9 +37,11 @@ from benchmarks.measure import memory_bytes
 from migrate.demo.misbehaviour import CAP_SIGNALS, FindMisbehaviours
 from migrate.demo.patients import Patients
 from migrate.demo.simulated import FormulaArchive, FormulaPlan, SimulatedSource
+from migrate.errors import PeerUnavailable
 from migrate.manifest.place import Manifests
 from migrate.model import Level
 from migrate.stages.crawl import CrawlRequest, CrawlResult, Progress, crawl
+from tests.random_archives import MISBEHAVIOURS
 
 FIRST, LAST = date(1990, 1, 1), date(2027, 12, 31)
 WATCH_EVERY_S = 10.0
@@ -110,10 +113,12 @@ def crawl_archive(
         last=LAST,
         level=Level.STUDY,
         progress=watch.see,
+        pause=lambda _: None,
     )
-    result = crawl(request)
-    db.close()
-    return result, source.history.queries
+    try:
+        return crawl(request), source.history.queries
+    finally:
+        db.close()
 
 
 def measure(plan: FormulaPlan, orders: FindMisbehaviours) -> dict[str, Any]:
@@ -150,6 +155,22 @@ def ordered(words: Sequence[str]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
+def sinned(plan: FormulaPlan, signal: str) -> Iterator[dict[str, Any]]:
+    """The same archive with each misbehaviour of the property test alone, and with all of them at once."""
+    everything = {name: values[-1] for name, values in MISBEHAVIOURS.items()}
+    for name, sins in [*((name, {name: value}) for name, value in everything.items()), ("all", everything)]:
+        orders = FindMisbehaviours(result_cap=plan.cap, cap_signal=signal, **sins)
+        try:
+            found = measure(plan, orders)
+        except PeerUnavailable as stopped:
+            yield {"misbehaviour": name, "stopped": str(stopped), "wrong": False}
+            continue
+        there = plan.studies + orders.empty_shells
+        wrong = found["found"] > there or (found["closed"] and found["found"] < there)
+        kept = ("found", "closed", "queries", "cpu_s", "peak_mib", "doubts", "open_windows")
+        yield {"misbehaviour": name, "there": there, **{key: found[key] for key in kept}, "wrong": wrong}
+
+
 def main() -> None:
     """Measure one archive and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,9 +178,20 @@ def main() -> None:
     parser.add_argument("--cap", type=int, default=500)
     parser.add_argument("--signal", choices=CAP_SIGNALS, default="silent")
     parser.add_argument("--misbehaviour", action="append", default=[], metavar="NAME=JSON")
+    parser.add_argument("--each", action="store_true", help="each misbehaviour alone, and all at once")
+    parser.add_argument("--into", type=Path, help="also into this file")
     asked = parser.parse_args()
+    plan = FormulaPlan(studies=asked.studies, cap=asked.cap)
+    if asked.each:
+        for line in sinned(plan, asked.signal):
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
+        return
     orders = FindMisbehaviours(result_cap=asked.cap, cap_signal=asked.signal, **ordered(asked.misbehaviour))
-    sys.stdout.write(json.dumps(measure(FormulaPlan(studies=asked.studies, cap=asked.cap), orders)) + "\n")
+    told = json.dumps(measure(plan, orders)) + "\n"
+    sys.stdout.write(told)
+    if asked.into:
+        asked.into.write_text(told, encoding="utf-8")
 
 
 if __name__ == "__main__":

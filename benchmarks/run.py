@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import books, crawling, disk, growth, large, migration, wire
+from benchmarks import books, crawling, disk, growth, large, migration, scale, wire
 from benchmarks.fuzz import bench as fuzzing
 from benchmarks.machine import facts
 from benchmarks.report import Result, figure, keep
@@ -45,6 +45,7 @@ BENCHES = (
     Bench("upload", wire.upload),
     Bench("retrieve", wire.retrieve),
     Bench("crawl", crawling.crawl),
+    Bench("scale", scale.scale),
     Bench("proof", migration.proof),
     Bench("pipeline", migration.pipeline),
     Bench("growth", growth.growth),
