@@ -26,7 +26,7 @@ BY_UID = frozenset({"c-find", "commitment"})  # what is listed counts, nothing i
 
 
 class DimseDestination:
-    """A destination that speaks DIMSE. One per worker; every call has its own association."""
+    """A destination that speaks DIMSE. One per worker; there every call has its own association."""
 
     def __init__(self, door: Doorstep) -> None:
         block = door.config.destination
@@ -143,14 +143,18 @@ class DimseDestination:
         Raises:
             PeerUnavailable: No final answer, so nothing is known.
         """
-        held: set[str] = set()
-        for series in {*series_instance_uids, *self._series(study_instance_uid)}:
-            held |= self._ask(
-                Level.IMAGE,
-                {"StudyInstanceUID": study_instance_uid, "SeriesInstanceUID": series, "SOPInstanceUID": ""},
-                "SOPInstanceUID",
-            )
-        return held
+        try:
+            series = {*series_instance_uids, *self._series(study_instance_uid)}
+            return set().union(*(self._images(study_instance_uid, one) for one in series))
+        finally:
+            if self.door.receiving:
+                # A worker asks once in a while. Orthanc has four threads, and each waits for an association that
+                # says nothing while the next upload waits for a thread.
+                self._query.rest()
+
+    def _images(self, study_instance_uid: str, series_instance_uid: str) -> set[str]:
+        keys = {"StudyInstanceUID": study_instance_uid, "SeriesInstanceUID": series_instance_uid}
+        return self._ask(Level.IMAGE, {**keys, "SOPInstanceUID": ""}, "SOPInstanceUID")
 
     def _series(self, study_instance_uid: str) -> set[str]:
         keys = {"StudyInstanceUID": study_instance_uid, "SeriesInstanceUID": ""}

@@ -72,6 +72,14 @@ class Query:
             error_comment=end.error_comment or "",
         )
 
+    def rest(self) -> None:
+        """Release the association of this thread; the next question opens another."""
+        mine: Association | None = getattr(self._mine, "association", None)
+        if mine is not None:
+            self._mine.association = None
+            self._forget(mine)
+            mine.release()
+
     def close(self) -> None:
         """Release every association; may be called twice."""
         with self._lock:
@@ -84,8 +92,7 @@ class Query:
         if mine is not None:
             if mine.is_open:
                 return mine
-            self._forget(mine)
-            mine.release()
+            self.rest()
         mine = self.stack.open(self.endpoint, [Context(STUDY_ROOT_FIND, _BASIC)])
         self._mine.association = mine
         with self._lock:
