@@ -26,7 +26,8 @@ from migrate.stages import STAGES
 from migrate.stages.crawl.request import Progress
 from migrate.staging.area import LandingArea
 from migrate.staging.evidence import evidence_of, evidence_of_file
-from migrate.staging.intake import Arrival, Inbox, LandingSink, ReadingSink, Registry
+from migrate.staging.filing import LandingSink
+from migrate.staging.intake import Arrival, Inbox, ReadingSink, Registry
 from migrate.wire.dimse.endpoint import Context, Endpoint
 from migrate.wire.dimse.outgoing import FileRange, Outgoing
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions

@@ -9,8 +9,8 @@ from migrate.dicom.decoding import PixelReader
 from migrate.dicom.dictionary import tag_path
 from migrate.dicom.header import Header
 from migrate.dicom.syntax import syntax_of
+from migrate.staging.filing import SpooledArrival
 from migrate.staging.intake import Arrival
-from migrate.staging.spool import SpooledArrival
 
 PIXELS: Final = tag_path(PIXEL_DATA)
 _PHOTOMETRIC_INTERPRETATION: Final = 0x00280004

@@ -10,9 +10,9 @@ from migrate.config import Config
 from migrate.dicom.decoding import PixelReader
 from migrate.profiles import UNKNOWN, Profile
 from migrate.staging.area import LandingArea
-from migrate.staging.intake import LandingSink, ReadingSink, Registry
+from migrate.staging.filing import LandingSink, SpoolingSink
+from migrate.staging.intake import ReadingSink, Registry
 from migrate.staging.mailbox import Mailbox
-from migrate.staging.spool import SpoolingSink
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,14 +1,13 @@
 """Where arriving objects go: to the study that is waiting for them, or nowhere.
 
-Two sinks for the wire, one registry of waiting studies. `LandingSink` writes a file and digests it
-in the same pass; `ReadingSink` only digests (read-back from the destination needs no disk).
+Sinks for the wire, one registry of waiting studies. `ReadingSink` only digests (read-back from the
+destination needs no disk); those of `filing` write a file in the same pass.
 What study an object belongs to is read from its data set, never from a path, a status or an
 association: C-MOVE sub-operations of parallel moves arrive mixed (PS3.4 C.4.2).
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,10 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from migrate.dicom.digest import Digested, Digester
-from migrate.dicom.part10 import MetaFields, preamble_and_meta
-from migrate.errors import IllegalDicom, MigrateError, StagingFull
+from migrate.errors import IllegalDicom, MigrateError
 from migrate.model import Digests, ExceptionClass, now
-from migrate.staging.area import Landed, LandingArea, full, refused
 
 UNFINISHED_TICK_S = 0.05
 SUCCESS = 0x0000
@@ -256,91 +253,6 @@ class ReadingObject:
         return SUCCESS
 
 
-class LandingObject(ReadingObject):
-    """One object that is written to the landing area while it is digested."""
-
-    def __init__(self, registry: Registry, incoming: Incoming, area: LandingArea, ae_title: str) -> None:
-        self.area = area
-        self.temporary, self.descriptor = area.create()
-        super().__init__(registry, incoming)
-        meta = preamble_and_meta(
-            MetaFields(
-                sop_class_uid=incoming.sop_class_uid,
-                sop_instance_uid=incoming.sop_instance_uid,
-                transfer_syntax_uid=incoming.transfer_syntax_uid,
-                sending_ae_title=incoming.calling_ae_title,
-                receiving_ae_title=ae_title,
-            )
-        )
-        try:
-            self._put(memoryview(meta))
-        except MigrateError as error:
-            self.discard(error.fact)
-            raise
-
-    def write(self, view: memoryview) -> None:
-        """Data set bytes as they come: to the file and into the digests."""
-        self.area.pace.take(len(view))
-        if self.area.free_bytes() <= 0:
-            self._fail(full(self.area.root, self.area.reserve_bytes))
-        self._put(view)
-        super().write(view)
-
-    def discard(self, reason: str) -> None:
-        """Nothing arrived: the temporary file goes."""
-        self._drop()
-        super().discard(reason)
-
-    def _put(self, view: memoryview) -> None:
-        try:
-            while view:
-                view = view[os.write(self.descriptor, view) :]
-        except OSError as error:
-            self._fail(refused(self.area.root, error))
-
-    def _fail(self, error: MigrateError) -> None:
-        if self.expecting:
-            self.expecting.fail(error)
-        raise error
-
-    def _drop(self) -> None:
-        self._close()
-        self.temporary.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-
-    def finish(self) -> int:
-        """Hand it to the next durable group; it counts when that group is on the disk."""
-        self._close()
-        return super().finish()
-
-    def _deliver(self, inbox: Inbox | None, arrival: Arrival) -> int:
-        if inbox is None:
-            self._drop()
-            return NOT_AUTHORISED
-        inbox.count(+1)
-
-        def durable(error: Exception | None) -> None:
-            if error is None:
-                inbox.got(arrival)
-            else:
-                inbox.fail(error if isinstance(error, MigrateError) else StagingFull(str(error)))
-            inbox.count(-1)
-
-        self.area.land(Landed(self.temporary, self.area.path_of(arrival.digests.wire), durable))
-        return SUCCESS
-
-    def _untrusted(self, error: IllegalDicom) -> int:
-        if self.expecting is None:
-            self._drop()
-        else:
-            self.area.set_aside(self.temporary, self.digester.wire())
-        return super()._untrusted(error)
-
-
 class ReadingSink:
     """Digest only: what read-back needs."""
 
@@ -352,28 +264,10 @@ class ReadingSink:
         return ReadingObject(self.registry, incoming)
 
 
-class LandingSink:
-    """Digest and keep: what retrieve needs."""
-
-    def __init__(self, registry: Registry, area: LandingArea, ae_title: str) -> None:
-        self.registry = registry
-        self.area = area
-        self.ae_title = ae_title
-
-    def begin(self, incoming: Incoming) -> LandingObject:
-        """A data set is about to come. Raises StagingFull when the reserve would be touched."""
-        try:
-            return LandingObject(self.registry, incoming, self.area, self.ae_title)
-        except MigrateError as error:
-            if inbox := self.registry.of_instance(incoming.sop_instance_uid):
-                inbox.fail(error)
-            raise
-
-
 class ByCaller:
     """One port, two purposes: what the destination sends is read back, the rest lands."""
 
-    def __init__(self, landing: LandingSink, reading: Mapping[str, ReadingSink]) -> None:
+    def __init__(self, landing: ReadingSink, reading: Mapping[str, ReadingSink]) -> None:
         self.landing = landing
         self.reading = reading
 

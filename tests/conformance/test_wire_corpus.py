@@ -11,7 +11,8 @@ from pydicom.errors import InvalidDicomError
 from migrate.dicom.digest import digest_of
 from migrate.errors import IllegalDicom
 from migrate.staging.area import LandingArea
-from migrate.staging.intake import LandingSink, Registry
+from migrate.staging.filing import LandingSink
+from migrate.staging.intake import Registry
 from migrate.wire.dimse.endpoint import Context
 from migrate.wire.dimse.outgoing import FileRange, Outgoing
 from migrate.wire.dimse.scp import Receiver, ReceiverOptions

@@ -17,16 +17,8 @@ from migrate.errors import LocalError, StagingFull
 from migrate.model import ExceptionClass
 from migrate.staging.area import LandingArea
 from migrate.staging.evidence import evidence_of, evidence_of_file
-from migrate.staging.intake import (
-    NOT_AUTHORISED,
-    SUCCESS,
-    Arrival,
-    ByCaller,
-    Inbox,
-    LandingSink,
-    ReadingSink,
-    Registry,
-)
+from migrate.staging.filing import LandingSink
+from migrate.staging.intake import NOT_AUTHORISED, SUCCESS, Arrival, ByCaller, Inbox, ReadingSink, Registry
 from migrate.wire.dimse.sinks import Incoming, StoreSink
 from tests.engine.objects import TestObject, make_studies, many
 from tests.peers.disk import fill
