@@ -16,7 +16,8 @@ import threading
 from pathlib import Path
 from typing import IO, Final
 
-from migrate.dicom.pixels import digest_file, pixels_digest
+from migrate.dicom.digest import digest_file
+from migrate.dicom.pixels import pixels_digest
 from migrate.errors import IllegalDicom
 
 LEAST_TIME_S: Final = 60.0

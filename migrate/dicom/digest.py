@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from sys import maxsize
-from typing import Final
+from typing import BinaryIO, Final
 
 import xxhash
 
@@ -33,6 +33,7 @@ from migrate.errors import IllegalDicom
 from migrate.model import Digests
 
 NO_SKIP: Final[frozenset[int]] = frozenset()
+_BLOCK_BYTES: Final = 262_144
 _NOTHING_LEARNT: Final[Learnt] = {}
 _NOTHING_INSTEAD: Final[Mapping[int, str]] = {}
 _EXACT: Final = PIXEL_ELEMENTS | {ENCAPSULATED_DOCUMENT}  # their true length is known from other elements
@@ -204,6 +205,21 @@ def digest_of(content: bytes | memoryview, transfer_syntax_uid: str) -> Digested
     """
     digester = Digester(transfer_syntax_uid)
     digester.feed(content)
+    return digester.close()
+
+
+def digest_file(file: BinaryIO, dataset_offset: int, transfer_syntax_uid: str) -> Digested:
+    """The digests of a data set in a file that is open for reading, from `dataset_offset` to its end.
+
+    Raises:
+        IllegalDicom: The bytes are no complete data set in this syntax.
+        OSError: It cannot be read.
+    """
+    digester = Digester(transfer_syntax_uid)
+    file.seek(dataset_offset)
+    buffer = memoryview(bytearray(_BLOCK_BYTES))
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]  # every binary file has it
+        digester.feed(buffer[:count])
     return digester.close()
 
 

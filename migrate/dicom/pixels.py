@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from migrate.dicom.bulk import PIXEL_DATA
-from migrate.dicom.digest import Digested, Digester, Xxh3, combined_bulk
+from migrate.dicom.digest import Xxh3, combined_bulk
 from migrate.dicom.header import Header
 from migrate.dicom.samples import Frame, Layout, canonical_samples, layout_of, native_frames
 from migrate.errors import ConfigError
 
-BLOCK_BYTES: Final = 262_144
 CODECS: Final = ("numpy", "gdcm", "jpeg_ls", "openjpeg", "rle")
 """Modules that the extra `pixels` brings."""
 
@@ -49,21 +48,6 @@ def require_codecs() -> None:
     if missing:
         hint = "pip install 'cdi-migrate[pixels]', or leave destination.transcodes out"
         raise ConfigError("the codecs for the digest of decoded pixels are not installed", hint, missing=missing)
-
-
-def digest_file(file: BinaryIO, dataset_offset: int, transfer_syntax_uid: str) -> Digested:
-    """All digests but `pixels` of the data set in a file, its bulk data element by element.
-
-    Raises:
-        IllegalDicom: The bytes are no complete data set in this syntax.
-        OSError: It cannot be read.
-    """
-    digester = Digester(transfer_syntax_uid)
-    file.seek(dataset_offset)
-    buffer = memoryview(bytearray(BLOCK_BYTES))
-    while count := file.readinto(buffer):  # type: ignore[attr-defined]  # every binary file has it
-        digester.feed(buffer[:count])
-    return digester.close()
 
 
 def pixels_digest(file: BinaryIO, dataset_offset: int, header: Header) -> str | None:
@@ -102,7 +86,7 @@ def _frames(file: BinaryIO, header: Header, layout: Layout) -> Iterator[Frame]:
 def _decoded(file: BinaryIO, header: Header, layout: Layout) -> Iterator[Frame]:
     """Frames out of fragments, as the codec gives them: no correction of bits that are not used."""
     from pydicom.pixels.decoders.base import get_decoder  # noqa: PLC0415 - slow to import, and most runs decode nothing
-    from pydicom.uid import UID  # noqa: PLC0415 - as below
+    from pydicom.uid import UID  # noqa: PLC0415 - as above
 
     decoder, plugin = get_decoder(UID(header.transfer_syntax_uid)), PLUGINS[header.transfer_syntax_uid]
     options = layout.options | _extended_offsets(header)

@@ -6,12 +6,10 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from migrate.dicom.digest import Digested, Digester
+from migrate.dicom.digest import Digested, digest_file
 from migrate.dicom.part10 import read_meta
 from migrate.model import Evidence
 from migrate.staging.intake import Arrival
-
-BLOCK_BYTES = 262_144
 
 
 def evidence_of(arrival: Arrival, attempt: int) -> Evidence:
@@ -28,13 +26,9 @@ def evidence_of_file(path: Path, attempt: int = 1) -> Evidence:
     """
     with path.open("rb") as file:
         meta = read_meta(file.fileno())
-        file.seek(meta.dataset_offset)
-        digester = Digester(meta.transfer_syntax_uid)
-        buffer = memoryview(bytearray(BLOCK_BYTES))
-        while count := file.readinto(buffer):
-            digester.feed(buffer[:count])
+        digested = digest_file(file, meta.dataset_offset, meta.transfer_syntax_uid)
         received = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC).isoformat(timespec="milliseconds")
-    return _evidence(digester.close(), meta.transfer_syntax_uid, received, attempt)
+    return _evidence(digested, meta.transfer_syntax_uid, received, attempt)
 
 
 def _evidence(digested: Digested, transfer_syntax_uid: str, received_at: str, attempt: int) -> Evidence:

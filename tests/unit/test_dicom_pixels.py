@@ -13,8 +13,9 @@ from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
 from pydicom.uid import UID, ExplicitVRLittleEndian, HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless
 
 from migrate.dicom.decoding import PixelReader
+from migrate.dicom.digest import digest_file
 from migrate.dicom.part10 import MetaFields, preamble_and_meta, read_meta
-from migrate.dicom.pixels import CODECS, PLUGINS, digest_file, pixels_digest, require_codecs
+from migrate.dicom.pixels import CODECS, PLUGINS, pixels_digest, require_codecs
 from tests.dicom_kit import BIG, EXPLICIT, IMPLICIT, encode, image
 
 ENCODERS = {JPEG2000Lossless: "pylibjpeg", JPEGLSLossless: "pyjpegls"}
