@@ -65,8 +65,17 @@ def flush_ended(journal: Journal, run_folder: Path, config: Config) -> None:
     A flush that was killed behind its tables repeats itself under the same name only while the same
     attempts have ended: a decision in between would let rows of the first attempt stand twice.
     """
-    area = LandingArea(run_folder / config.staging.path)
-    while flush(journal, Manifests(run_folder, config.run.source), area):
+    flush_all(journal, Manifests(run_folder, config.run.source), LandingArea(run_folder / config.staging.path))
+
+
+def flush_all(
+    journal: Journal,
+    manifests: Manifests,
+    area: LandingArea,
+    removed: Callable[[Iterable[str]], None] = lambda _studies: None,
+) -> None:
+    """`flush` until no study that has ended is left."""
+    while flush(journal, manifests, area, removed=removed):
         pass
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.config import Config
-from migrate.engine.flush import flush
+from migrate.engine.flush import flush_all
 from migrate.journal.events import Changed, Event, Lost, Quarantined
 from migrate.journal.notes import mark, note, set_mark
 from migrate.journal.states import IN_FLIGHT, State
@@ -48,8 +48,7 @@ def follow_deltas(journal: Journal, run_folder: Path, config: Config) -> dict[st
     if latest == after:
         return counts
     area = LandingArea(run_folder / config.staging.path)
-    while flush(journal, Manifests(run_folder, config.run.source), area):
-        pass
+    flush_all(journal, Manifests(run_folder, config.run.source), area)
     for chunk in _chunks(sorted(found.items())):
         states = journal.states_of(uid for uid, _ in chunk)
         known = [(uid, kinds, states[uid]) for uid, kinds in chunk if uid in states]

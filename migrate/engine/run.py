@@ -22,7 +22,7 @@ from migrate.engine import work as assemble
 from migrate.engine.auditing import Transfers, transfers
 from migrate.engine.cluster import Cluster, Done
 from migrate.engine.committing import Committing, committing
-from migrate.engine.flush import flush
+from migrate.engine.flush import flush, flush_all
 from migrate.engine.hours import Hours
 from migrate.engine.place import doorstep
 from migrate.engine.pulse import Pulse, beat_of
@@ -150,8 +150,7 @@ class Engine:
             raise self.stop_with
 
     def _flush_all(self) -> None:
-        while flush(self.journal, self._manifests, self.area, removed=self.transfers.recorder.deleted):
-            pass
+        flush_all(self.journal, self._manifests, self.area, self.transfers.recorder.deleted)
 
     @property
     def _manifests(self) -> Manifests:
