@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
@@ -13,11 +13,10 @@ from migrate.wire.dimse.endpoint import Context
 from migrate.wire.dimse.identifier import decode, encode, tags_of
 from migrate.wire.dimse.pynetdicom_stack import PynetdicomAssociation
 from migrate.wire.dimse.retrieval import SubOperations
-from migrate.wire.dimse.scp import Receiver, ReceiverOptions
+from migrate.wire.dimse.scp import Receiver
 from migrate.wire.dimse.scu import Association
 from tests.conformance.wire_kit import (
     BASIC,
-    QUICK,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
@@ -38,23 +37,6 @@ pytestmark = pytest.mark.dcmtk
 def stack(request: pytest.FixtureRequest) -> type[Association]:
     kind: type[Association] = request.param
     return kind
-
-
-@pytest.fixture
-def sink() -> MemorySink:
-    return MemorySink()
-
-
-@pytest.fixture
-def receiver(sink: MemorySink) -> Iterator[Receiver]:
-    options = ReceiverOptions(ae_title="MIGRATE", host="127.0.0.1", port=0, limits=QUICK)
-    with Receiver(options, sink) as running:
-        yield running
-
-
-@pytest.fixture
-def objects(plain_objects: list[Path]) -> list[Stored]:
-    return [stored(path) for path in plain_objects]
 
 
 def test_echoscu_gets_its_answer(receiver: Receiver, dcmtk: Callable[..., str]) -> None:

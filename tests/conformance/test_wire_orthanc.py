@@ -36,11 +36,6 @@ COMMITMENT = "1.2.840.10008.1.20.1"
 
 
 @pytest.fixture
-def sink() -> MemorySink:
-    return MemorySink()
-
-
-@pytest.fixture
 def results() -> list[CommitmentResult]:
     return []
 

@@ -12,11 +12,10 @@ import pytest
 from migrate.model import Level
 from migrate.wire.dimse.endpoint import Context
 from migrate.wire.dimse.identifier import decode, encode, tags_of
-from migrate.wire.dimse.scp import Receiver, ReceiverOptions
+from migrate.wire.dimse.scp import Receiver
 from migrate.wire.dimse.scu import Association
 from tests.conformance.wire_kit import (
     BASIC,
-    QUICK,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
@@ -31,23 +30,6 @@ from tests.conformance.wire_kit import (
 from tests.peers import dcmjs, tools
 from tests.peers.ctn import SimpleStorage
 from tests.peers.dcmtk import Dcmqrscp
-
-
-@pytest.fixture
-def sink() -> MemorySink:
-    return MemorySink()
-
-
-@pytest.fixture
-def receiver(sink: MemorySink) -> Iterator[Receiver]:
-    options = ReceiverOptions(ae_title="MIGRATE", host="127.0.0.1", port=0, limits=QUICK)
-    with Receiver(options, sink) as running:
-        yield running
-
-
-@pytest.fixture
-def objects(plain_objects: list[Path]) -> list[Stored]:
-    return [stored(path) for path in plain_objects]
 
 
 @pytest.fixture

@@ -226,17 +226,6 @@ def test_a_listener_that_fails_is_answered_with_a_failure_and_the_receiver_lives
 # ---- pynetdicom calls us
 
 
-@pytest.fixture
-def sink() -> MemorySink:
-    return MemorySink()
-
-
-@pytest.fixture
-def receiver(sink: MemorySink) -> Iterator[Receiver]:
-    with Receiver(ReceiverOptions(ae_title="MIGRATE", host="127.0.0.1", port=0, limits=QUICK), sink) as running:
-        yield running
-
-
 @pytest.mark.parametrize("max_pdu", [0, 4096, 16382])
 def test_a_pynetdicom_client_stores_byte_for_byte(
     receiver: Receiver, sink: MemorySink, objects: list[Stored], max_pdu: int

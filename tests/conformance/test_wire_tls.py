@@ -43,11 +43,6 @@ def ours(tmp_path: Path, authority: trustme.CA) -> TlsFiles:
 
 
 @pytest.fixture
-def sink() -> MemorySink:
-    return MemorySink()
-
-
-@pytest.fixture
 def receiver(ours: TlsFiles, sink: MemorySink) -> Iterator[Receiver]:
     options = ReceiverOptions(ae_title="MIGRATE", host="127.0.0.1", port=0, limits=QUICK, tls=server_context(ours))
     with Receiver(options, sink) as running:
