@@ -26,6 +26,7 @@ from migrate.manifest.place import Manifests
 from migrate.manifest.schema import schema_of
 from migrate.manifest.write import TableWriter, write_part
 from migrate.model import Checked, Defect, ExceptionClass, Level, Outcome
+from tests.engine.events import life
 
 PER_STUDY = 100
 SERIES = 3
@@ -94,26 +95,11 @@ class Study:
 
     def history(self) -> Iterator[e.Event]:
         """The events that lead to its fate."""
-        uid = self.uid
-        yield e.Found(study_instance_uid=uid)
-        if self.fate == "EXCLUDED":
-            yield e.Excluded(study_instance_uid=uid, reason="older than the retention period")
-            return
-        yield e.Planned(study_instance_uid=uid, rank=self.number, modified_at="20260301190000")
-        if not self.moved:
-            return
-        yield e.Retrieved(study_instance_uid=uid, evidence=())
-        yield e.Checksummed(study_instance_uid=uid)
-        yield e.Normalized(study_instance_uid=uid, prepared=())
-        yield e.UploadStarted(study_instance_uid=uid)
-        yield e.Uploaded(study_instance_uid=uid, outcomes=())
-        if self.fate == "VERIFIED":
-            yield e.Verified(study_instance_uid=uid, checked=())
-            return
-        checked = Checked(sop_instance_uid=f"{uid}.0.0", method="content", outcome=Outcome.DIFFERS)
         kind = ExceptionClass.CONTENT_MISMATCH
-        defect = Defect(exception_class=kind, level=Level.STUDY, uid=uid, detail="one instance differs")
-        yield e.Quarantined(study_instance_uid=uid, defects=(defect,), checked=(checked,))
+        checked = Checked(sop_instance_uid=f"{self.uid}.0.0", method="content", outcome=Outcome.DIFFERS)
+        defect = Defect(exception_class=kind, level=Level.STUDY, uid=self.uid, detail="one instance differs")
+        quarantined = e.Quarantined(study_instance_uid=self.uid, defects=(defect,), checked=(checked,))
+        return life(self.uid, self.fate, self.number, quarantined)
 
 
 class Chunk:

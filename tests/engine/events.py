@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from migrate.journal import events as e
 from migrate.model import Change, Checked, Defect, Evidence, ExceptionClass, Level, Outcome, Prepared, StoreOutcome
@@ -105,3 +105,20 @@ STRAIGHT = (e.Found, e.Planned, e.Retrieved, e.Checksummed, e.Normalized, e.Uplo
 def straight(study: str = STUDY, until: type[e.Event] = e.Verified) -> list[e.Event]:
     """The events of a study that has no trouble, up to and with `until`."""
     return [MAKERS[kind](study) for kind in STRAIGHT[: STRAIGHT.index(until) + 1]]
+
+
+def life(uid: str, fate: str, rank: int, quarantined: e.Quarantined) -> Iterator[e.Event]:
+    """What leads a study to be EXCLUDED, PLANNED, VERIFIED, or in quarantine as told; nothing stands in it."""
+    yield e.Found(study_instance_uid=uid)
+    if fate == "EXCLUDED":
+        yield e.Excluded(study_instance_uid=uid, reason="older than the retention period")
+        return
+    yield e.Planned(study_instance_uid=uid, rank=rank, modified_at="20260301190000")
+    if fate == "PLANNED":
+        return
+    yield e.Retrieved(study_instance_uid=uid, evidence=())
+    yield e.Checksummed(study_instance_uid=uid)
+    yield e.Normalized(study_instance_uid=uid, prepared=())
+    yield e.UploadStarted(study_instance_uid=uid)
+    yield e.Uploaded(study_instance_uid=uid, outcomes=())
+    yield e.Verified(study_instance_uid=uid, checked=()) if fate == "VERIFIED" else quarantined

@@ -20,6 +20,7 @@ from migrate.journal.store import Journal
 from migrate.manifest.place import Manifests
 from migrate.manifest.write import write_part
 from migrate.model import Checked, Defect, ExceptionClass, Level, Outcome
+from tests.engine.events import life
 
 SOURCE = "SAMPLE"
 ROOT = "1.2.826.0.1.3680043.8.498"
@@ -119,26 +120,13 @@ def tables(found: Sequence[Study]) -> dict[str, list[dict[str, Any]]]:
 
 def history(study: Study) -> Iterator[e.Event]:
     """The events that lead to the study's fate."""
-    uid = study.uid
-    yield e.Found(study_instance_uid=uid)
-    if study.fate == "EXCLUDED":
-        yield e.Excluded(study_instance_uid=uid, reason="older than the retention period")
-        return
-    yield e.Planned(study_instance_uid=uid, rank=study.number, modified_at="20260301190000")
-    if study.fate == "PLANNED":
-        return
-    yield e.Retrieved(study_instance_uid=uid, evidence=())
-    yield e.Checksummed(study_instance_uid=uid)
-    yield e.Normalized(study_instance_uid=uid, prepared=())
-    yield e.UploadStarted(study_instance_uid=uid)
-    yield e.Uploaded(study_instance_uid=uid, outcomes=())
-    if study.fate == "VERIFIED":
-        yield e.Verified(study_instance_uid=uid, checked=())
-        return
     kind = ExceptionClass.COUNT_MISMATCH if study.number % 2 else ExceptionClass.CONTENT_MISMATCH
-    defect = Defect(exception_class=kind, level=Level.STUDY, uid=uid, detail="one instance is not what it should be")
+    defect = Defect(
+        exception_class=kind, level=Level.STUDY, uid=study.uid, detail="one instance is not what it should be"
+    )
     checked = Checked(sop_instance_uid=study.sops[0][0], method="content", outcome=Outcome.DIFFERS)
-    yield e.Quarantined(study_instance_uid=uid, defects=(defect,), checked=(checked,))
+    quarantined = e.Quarantined(study_instance_uid=study.uid, defects=(defect,), checked=(checked,))
+    return life(study.uid, study.fate, study.number, quarantined)
 
 
 def _received(study: Study) -> int:
