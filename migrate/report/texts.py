@@ -174,7 +174,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "figure.STUDY.migrated": ("Studies migrated", "Études migrées"),
     "figure.IMAGE.migrated": ("Instances migrated", "Instances migrées"),
     "figure.BYTES.migrated": ("Bytes migrated", "Octets migrés"),
-    "figure.exceptions.open": ("Open exceptions", "Exceptions ouvertes"),
+    "figure.exceptions.open": ("Studies with open exceptions", "Examens avec exceptions ouvertes"),
     "figure.crawl.instances": ("Instances listed", "Instances répertoriées"),
     "figure.crawl.series": ("Series listed", "Séries répertoriées"),
     "figure.crawl.closed": ("Crawl closed", "Inventaire clos"),

@@ -109,9 +109,9 @@ def _defects(outcomes: Iterable[StoreOutcome], *, settle: bool) -> list[Defect]:
 
 
 def _refused(outcome: StoreOutcome) -> Defect:
-    said = "no answer" if outcome.status is None else f"status {outcome.status:04X}"
+    said = "gave no answer" if outcome.status is None else f"answered status {outcome.status:04X}"
     kind = ExceptionClass.PEER_UNAVAILABLE if outcome.status is None else ExceptionClass.REFUSED_SOP
-    return defect(kind, outcome.sop_instance_uid, f"the destination answered {said} to C-STORE")
+    return defect(kind, outcome.sop_instance_uid, f"the destination {said} to C-STORE")
 
 
 def _may_pass(outcomes: list[StoreOutcome]) -> PeerUnavailable:
