@@ -14,6 +14,8 @@ from tests.crawling import column, crawled
 
 STUDIES = 20_000
 MOST_GROWTH_BYTES = 200 * 2**20
+# The order of answers decides some splits: 438 to 457 questions were counted, 590 to 601 where A700 tells nothing of the window.
+MOST_QUESTIONS = {"FE00": 550, "silent": 550, "C000": 550, "A700": 720}
 
 
 @pytest.mark.slow
@@ -28,6 +30,6 @@ def test_twenty_thousand_studies_are_found_with_few_questions(signal: str, tmp_p
     assert result.closed, (result.open_windows, result.doubts)
     assert result.studies == len(set(column(tmp_path, "studies", "study_instance_uid"))) == STUDIES
     assert result.undated_studies == archive.undated
-    assert source.history.queries < 600
+    assert source.history.queries < MOST_QUESTIONS[signal]
     assert result.estimated_undiscovered is not None
     assert result.estimated_undiscovered.estimate == 0
