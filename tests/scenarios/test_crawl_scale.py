@@ -14,7 +14,7 @@ from tests.crawling import column, crawled
 
 STUDIES = 20_000
 MOST_GROWTH_BYTES = 200 * 2**20
-# The order of answers decides some splits: 438 to 457 questions were counted, 590 to 601 where A700 tells nothing of the window.
+# The order of answers decides some splits: 438 to 457 questions were counted, 590 to 601 where A700 tells nothing.
 MOST_QUESTIONS = {"FE00": 550, "silent": 550, "C000": 550, "A700": 720}
 
 
