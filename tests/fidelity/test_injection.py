@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fidelity import GONE, EmbeddedHeld, Figures, OrthancHeld, coerced, experiment, legacy_of
+from benchmarks.fidelity import COERCES, GONE, EmbeddedHeld, Figures, OrthancHeld, coerced, experiment, legacy_of
 from benchmarks.injection import INJECTIONS, victim
 from migrate.dicom.digest import digest_of
 from migrate.dicom.part10 import read_meta
@@ -47,14 +47,21 @@ def test_every_kind_of_injection_changes_a_digest_wherever_it_can_be_made(
 def test_the_embedded_di_r_hides_nothing(migration: Migrate) -> None:
     one = migration(many(6, instances=3), ONE_ATTEMPT)
     figures = experiment(one.run, EmbeddedHeld(one.embedded_dir), "embedded")
-    assert (figures.proven, figures.injected, figures.found, figures.false) == (18, 9, 9, 0)
+    assert (figures.proven, figures.injected, figures.found, figures.classed, figures.false) == (18, 9, 9, 9, 0)
     assert figures.kinds.keys() >= {GONE, "text value", "pixel bit", "element removed", "element added"}
 
 
+def test_a_declared_coercion_hides_nothing_else(migration: Migrate) -> None:
+    declared = {"destination": {"coercions": ["00080080"]}}
+    one = migration(many(6, instances=3), ONE_ATTEMPT, declared, dir_=COERCES)
+    figures = experiment(one.run, EmbeddedHeld(one.embedded_dir), "embedded")
+    assert (figures.proven, figures.injected, figures.found, figures.classed, figures.false) == (18, 9, 9, 9, 0)
+
+
 def test_an_undeclared_coercion_is_found_in_every_object_and_named(migration: Migrate) -> None:
-    one = migration(many(3), ONE_ATTEMPT, dir_={"store": {"coerce": {"InstitutionName": "DI-R"}}})
+    one = migration(many(3), ONE_ATTEMPT, dir_=COERCES)
     figures = coerced(one.run, "00080080")
-    assert (figures.injected, figures.found, figures.proven) == (9, 9, 0)
+    assert (figures.injected, figures.found, figures.classed, figures.proven) == (9, 9, 9, 0)
 
 
 @pytest.mark.orthanc
@@ -68,7 +75,7 @@ def test_orthanc_hides_nothing_of_real_objects(
         run = seeded(tmp_path / "run", objects, between(legacy.port, peer.port, receiver), ONE_ATTEMPT)
         figures: Figures = experiment(run, OrthancHeld(peer), "Orthanc")
     assert figures.proven > 15
-    assert (figures.found, figures.false) == (figures.injected, 0)
+    assert (figures.found, figures.classed, figures.false) == (figures.injected, figures.injected, 0)
     assert figures.injected >= figures.proven // 2 - 1
 
 
