@@ -27,21 +27,21 @@ def kill_sometimes(stand: Stand, budget: Budget, chance: random.Random, kills: i
     """Migrations in which about `kills` processes die, until the budget is spent."""
     outcome = Outcome("kill at a random moment", "SIGKILL of engine, worker with receiver, or all")
     killed: Counter[str] = Counter()
-    while not budget.spent(outcome.tried):
+    while not budget.spent(outcome):
         run = stand.begin()
-        here = _disturbed(run, chance, min(kills, budget.most - outcome.tried))
+        here = _disturbed(stand, run, chance, min(kills, budget.most - outcome.tried))
         killed += here
         outcome.tried += here.total()
+        outcome.facts |= {f"kills of {victim}": killed[victim] for victim in VICTIMS}
         outcome.add(str(dict(here)), stand.verdict(run))
-    outcome.facts |= {f"kills of {victim}": killed[victim] for victim in VICTIMS}
     return outcome
 
 
-def _disturbed(run: Path, chance: random.Random, kills: int) -> Counter[str]:
+def _disturbed(stand: Stand, run: Path, chance: random.Random, kills: int) -> Counter[str]:
     """Kill and start again until enough has died or the migration has ended all the same."""
     killed: Counter[str] = Counter()
     while killed.total() < kills:
-        command = Command(run, "run")
+        command = stand.command(run)
         killed += _until_the_engine_dies(command, run, chance, kills - killed.total())
         if command.end(RUN_TIMEOUT_S).code == 0:
             break

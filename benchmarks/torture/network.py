@@ -56,7 +56,7 @@ def spoil(stand: Stand, weather: Weather, budget: Budget, chance: random.Random)
     outcome = Outcome("network", f"{', '.join(kinds)} at a random byte of a random connection")
     fired: Counter[str] = Counter()
     longest_s = slowest_s = 0.0
-    while not budget.spent(outcome.tried):
+    while not budget.spent(outcome):
         run = stand.begin()
         left = budget.most - outcome.tried
         for proxy in proxies.values():

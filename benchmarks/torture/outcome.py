@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from benchmarks.torture.endstate import Verdict
@@ -58,12 +59,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a harness may take, and how many faults it tries at most."""
+    """How long a harness may take, and how many faults it tries at most.
+
+    `keep` is told what was counted so far whenever a harness asks whether to go on.
+    """
 
     most: int
     minutes: float = 60.0
+    keep: Callable[[Outcome], None] = lambda _: None
     began: float = field(default_factory=time.monotonic)
 
-    def spent(self, tried: int) -> bool:
+    def spent(self, outcome: Outcome) -> bool:
         """Whether it is time to stop."""
-        return tried >= self.most or time.monotonic() - self.began > 60 * self.minutes
+        self.keep(outcome)
+        return outcome.tried >= self.most or time.monotonic() - self.began > 60 * self.minutes

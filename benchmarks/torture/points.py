@@ -39,8 +39,8 @@ def kill_at(stand: Stand, points: Iterable[Point], budget: Budget, chance: rando
     shuffled = sorted(points, key=lambda _: chance.random())
     late = deque(one for one in shuffled if one.number > EARLY)
     early = deque(one for one in shuffled if one.number <= EARLY)
-    again = 0
-    while (late or early) and not budget.spent(outcome.tried):
+    again = outcome.facts["kills during recovery"] = 0
+    while (late or early) and not budget.spent(outcome):
         chain = deque(queue.popleft() for queue in (late or early, *repeat(early, REPAIRS_KILLED)) if queue)
         run, ended = stand.begin(), None
         where: list[str] = []
@@ -52,8 +52,8 @@ def kill_at(stand: Stand, points: Iterable[Point], budget: Budget, chance: rando
             where.append(str(point) if hit.fired else f"{point} not reached")
             ended = None if hit.ended.code else hit.ended
         early.extendleft(chain)
+        outcome.facts["kills during recovery"] = again
         outcome.add(", ".join(where), stand.verdict(run, ended))
-    outcome.facts["kills during recovery"] = again
     return outcome
 
 

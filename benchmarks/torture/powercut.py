@@ -44,12 +44,12 @@ def cut_landings(disk: CutDisk, budget: Budget, chance: random.Random, *, carele
     name = "power cut, folder fsync left out" if careless else "power cut while landing"
     outcome = Outcome(name, "every file that was called durable is there and whole")
     acknowledged = 0
-    while not budget.spent(outcome.tried) and not (careless and outcome.lost):
+    while not budget.spent(outcome) and not (careless and outcome.lost):
         folder = disk.mounted_at / f"landing-{outcome.tried}"
         named: list[str] = []
         with _landing(folder, chance.getrandbits(32), careless=careless) as lander:
             for _ in range(CUTS_OF_A_LANDER):
-                if budget.spent(outcome.tried) or (careless and outcome.lost):
+                if budget.spent(outcome) or (careless and outcome.lost):
                     break
                 told, snapshot = _cut(disk, lander, chance)
                 named += told
@@ -114,7 +114,7 @@ def cut_migrations(stand: Stand, disk: CutDisk, budget: Budget, chance: random.R
     """
     outcome = Outcome("power cut in a migration", "run folder on a disk that loses its power, peers live on")
     rows = gone_on_from = 0
-    while not budget.spent(outcome.tried):
+    while not budget.spent(outcome):
         run, before = stand.begin(disk.mounted_at), outcome.tried
         disk.settle()  # the copy of the template, not what the run writes
         for _ in range(CUTS_IN_A_ROW):
@@ -126,7 +126,7 @@ def cut_migrations(stand: Stand, disk: CutDisk, budget: Budget, chance: random.R
                     outcome.note(one)
             outcome.tried += len(cuts)
             gone_on_from += len(cuts) > LOOKS
-            if set(read.states(run)) == {"VERIFIED"} or budget.spent(outcome.tried):
+            if set(read.states(run)) == {"VERIFIED"} or budget.spent(outcome):
                 break
         outcome.add(f"{outcome.tried - before} cuts", stand.verdict(run))
     outcome.facts["rows with files checked"] = rows

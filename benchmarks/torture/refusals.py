@@ -70,7 +70,7 @@ def refuse(stand: Stand, refusals: Iterable[Refusal], budget: Budget, chance: ra
     outcome = Outcome("a call refused", "ENOSPC, EIO, EMFILE, ECONNRESET at the n-th call, then the same command")
     codes: Counter[int] = Counter()
     for refusal in refusals:
-        if budget.spent(outcome.tried):
+        if budget.spent(outcome):
             break
         run, point = stand.begin(), refusal.at(chance.randint(1, refusal.most))
         hit = run_spoilt(run, point, f"error={refusal.error}")

@@ -3,7 +3,8 @@
     python -m benchmarks.torture.run [--only NAMES] [--minutes 60] [--seed 1] [--every 1]
                                      [--scratch DIR] [--results DIR]
 
-`--minutes` bounds each harness; without a bound the whole takes most of a day.
+`--minutes` bounds each harness; without a bound the whole takes most of a day. What was counted is kept after each
+migration: stop it at any time, and go on with another seed, which is added.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from benchmarks.torture.refusals import REFUSALS, refuse
 from benchmarks.torture.soak import INSTANCES_PER_STUDY, soak
 from benchmarks.torture.stand import EVERY_DCMTK_SENDS, PAIRS, Order, recipes, standing
 from benchmarks.torture.table import keep
+from benchmarks.torture.warm import forking
 from tests.engine.objects import SR
 from tests.peers.proxy import KINDS
 
@@ -48,20 +50,26 @@ class Task:
     minutes: float
     scale: float
     every: int
+    results: Path
+    known: Mapping[str, str]
 
     @property
     def chance(self) -> random.Random:
         """The same choices for the same seed."""
         return random.Random(self.seed)  # noqa: S311 - not for secrets
 
-    def budget(self, full: int) -> Budget:
+    def budget(self, full: int, pair: str = EMBEDDED) -> Budget:
         """So many faults at this scale, within the minutes."""
-        return Budget(max(1, round(full * self.scale)), self.minutes)
+        return Budget(max(1, round(full * self.scale)), self.minutes, lambda outcome: self.keep(pair, outcome))
+
+    def keep(self, pair: str, outcome: Outcome) -> None:
+        """What was counted so far, as of this run."""
+        keep(self.results, self.known, [(pair, outcome)])
 
 
 def points(task: Task) -> Results:
     """SIGKILL at every n-th system call of a small migration, in random order."""
-    with standing(task.folder, Order(studies=recipes(*FIFTY))) as stand:
+    with forking() as forks, standing(task.folder, Order(studies=recipes(*FIFTY), forks=forks)) as stand:
         found = all_points(stand)
         outcome = kill_at(stand, found[task.seed % task.every :: task.every], task.budget(10_000), task.chance)
         outcome.facts["points of an undisturbed run"] = str(len(found))
@@ -73,14 +81,14 @@ def moments(task: Task) -> Results:
     for pair in PAIRS:
         folder = task.folder / pair.replace(" ", "-")
         studies = recipes(*MANY, EVERY_DCMTK_SENDS) if pair.startswith("dcmqrscp") else recipes(*MANY)
-        with standing(folder, Order(pair=pair, studies=studies)) as stand:
-            yield pair, kill_sometimes(stand, task.budget(350), task.chance)
+        with forking() as forks, standing(folder, Order(pair=pair, studies=studies, forks=forks)) as stand:
+            yield pair, kill_sometimes(stand, task.budget(350, pair), task.chance)
 
 
 def landings(task: Task) -> Results:
     """Power cuts under a landing area, and the control without the fsync of the folder."""
     with cut_disk(task.folder) as disk:
-        yield "no peer", cut_landings(disk, task.budget(500), task.chance)
+        yield "no peer", cut_landings(disk, task.budget(500, "no peer"), task.chance)
         control = cut_landings(disk, Budget(24), task.chance, careless=True)
         control.facts["cuts until the loss was seen"] = control.tried
         yield CONTROL, control
@@ -147,22 +155,27 @@ def main() -> int:
     bad = 0
     for name in wanted:
         with tempfile.TemporaryDirectory(prefix="migrate-torture-", dir=asked.scratch) as scratch:
-            task = Task(
-                folder=Path(scratch) / name,
-                seed=asked.seed,
-                minutes=asked.minutes,
-                scale=asked.scale,
-                every=asked.every,
-            )
-            known = {**facts(Path(scratch)), "seed": str(asked.seed), "command": _command(name, asked)}
+            task = _task(name, Path(scratch), asked)
             try:
                 for pair, outcome in HARNESSES[name](task):
-                    keep(Path(asked.results), known, [(pair, outcome)])
+                    task.keep(pair, outcome)
                     bad += (pair == CONTROL) == outcome.clean
                     _tell(f"{name}, {pair}: {outcome}")
             except pytest.skip.Exception as skipped:  # the fixtures of the tests say what this machine lacks
                 _tell(f"{name}: skipped, {skipped}")
     return int(bad > 0)
+
+
+def _task(name: str, scratch: Path, asked: argparse.Namespace) -> Task:
+    return Task(
+        folder=scratch / name,
+        seed=asked.seed,
+        minutes=asked.minutes,
+        scale=asked.scale,
+        every=asked.every,
+        results=Path(asked.results),
+        known={**facts(scratch), "seed": str(asked.seed), "command": _command(name, asked)},
+    )
 
 
 def _tell(text: str) -> None:

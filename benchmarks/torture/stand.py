@@ -12,9 +12,10 @@ from typing import Any
 
 from benchmarks.torture.endstate import EndState, Verdict, end_state, judge
 from benchmarks.torture.far import Far, embedded_far, orthanc_far
+from benchmarks.torture.warm import Forks, WarmCommand
 from migrate.demo.misbehaviour import Misbehaviours
 from migrate.demo.pacs import EmbeddedPeer, PeerOptions
-from tests.engine.command import Ended, migrate
+from tests.engine.command import Command, Ended
 from tests.engine.objects import CT, JPEG_2000, MR, SR, StudyRecipe, make_studies
 from tests.engine.seeded import SeededRun, Settings, between, seeded
 from tests.peers.dcmtk import DcmqrscpSettings, dcmqrscp_running
@@ -67,6 +68,7 @@ class Order:
         receiver_seen: The port that the source sends to, when it is not the receiver's own.
         ready: Hears where everybody listens, before the first run.
         undisturbed: Make the undisturbed run at once; it empties the destination.
+        forks: What starts commands without their imports; None starts them as an operator does.
     """
 
     pair: str = PAIRS[0]
@@ -77,15 +79,17 @@ class Order:
     receiver_seen: int | None = None
     ready: Callable[[Ports], None] = lambda _: None
     undisturbed: bool = True
+    forks: Forks | None = None
 
 
 class Stand:
     """Two peers and the run folder that a closed crawl and a plan left; `begin` copies it."""
 
-    def __init__(self, folder: Path, far: Far, template: SeededRun) -> None:
+    def __init__(self, folder: Path, far: Far, template: SeededRun, forks: Forks | None = None) -> None:
         self.folder = folder
         self.far = far
         self.template = template
+        self._forks = forks
         self._number = 0
 
     def begin(self, place: Path | None = None) -> Path:
@@ -96,11 +100,15 @@ class Stand:
         shutil.copytree(self.template.folder, run)
         return run
 
+    def command(self, run: Path) -> Command:
+        """`migrate run`, started."""
+        return WarmCommand(self._forks, run, "run") if self._forks else Command(run, "run")
+
     @cached_property
     def undisturbed(self) -> EndState:
         """How it ends when nothing is in the way."""
         run = self.begin()
-        ended = migrate(run, "run", timeout_s=RUN_TIMEOUT_S)
+        ended = self.command(run).end(RUN_TIMEOUT_S)
         if ended.code:
             raise RuntimeError(f"the undisturbed run ended with {ended.code}: {ended.stderr[-2000:]}")
         state = end_state(run, self.far)
@@ -109,11 +117,11 @@ class Stand:
 
     def finish(self, run: Path) -> Ended:
         """The same command until it ends with 0, a few times at most: how it ended at last."""
-        ended = migrate(run, "run", timeout_s=RUN_TIMEOUT_S)
+        ended = self.command(run).end(RUN_TIMEOUT_S)
         for _ in range(MOST_REPEATS - 1):
             if ended.code == 0:
                 break
-            ended = migrate(run, "run", timeout_s=RUN_TIMEOUT_S)
+            ended = self.command(run).end(RUN_TIMEOUT_S)
         return ended
 
     def verdict(self, run: Path, ended: Ended | None = None) -> Verdict:
@@ -154,7 +162,8 @@ def standing(folder: Path, order: Order | None = None) -> Iterator[Stand]:
             far = stack.enter_context(orthanc_far(folder / "far", receiver))
         order.ready(Ports(source_port, far.port, receiver))
         ports = between(source_port, far.port, receiver)
-        stand = Stand(folder, far, seeded(folder / "template", objects, ports, PATIENT, order.settings))
+        template = seeded(folder / "template", objects, ports, PATIENT, order.settings)
+        stand = Stand(folder, far, template, order.forks)
         if order.undisturbed:
             _ = stand.undisturbed
         yield stand

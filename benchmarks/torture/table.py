@@ -24,18 +24,26 @@ choices, the machine decides the moments.
 
 
 def keep(folder: Path, facts: Mapping[str, str], outcomes: Sequence[tuple[str, Outcome]]) -> Path:
-    """Add to `torture.md` and `torture.json`; sections of harnesses that were not run now are kept."""
+    """Add to `torture.md` and `torture.json`; what the same run of a harness told before is replaced."""
     store = folder / "torture.json"
     known: dict[str, Row] = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
     for pair, outcome in outcomes:
         name = f"{outcome.harness} / {pair}"
         row = known.get(name) if outcome.adds_up else None
-        times = [*(row["times"] if row else ()), _time(facts, outcome)]
+        earlier = [one for one in row["times"] if one["on"] != facts] if row else []
+        times = [*earlier, _time(facts, outcome)]
         known[name] = {"harness": outcome.harness, "pair": pair, "about": outcome.about, "times": times}
-    store.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     page = folder / "torture.md"
-    page.write_text(_page(list(known.values())), encoding="utf-8")
+    _replace(store, json.dumps(known, indent=1) + "\n")
+    _replace(page, _page(list(known.values())))
     return page
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all: whoever counts for hours may be stopped at any time."""
+    half = path.with_suffix(".half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
 
 
 def _time(facts: Mapping[str, str], outcome: Outcome) -> Row:

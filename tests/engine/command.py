@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -33,6 +33,24 @@ class Ended:
         return found
 
 
+class Process(Protocol):
+    """What is asked of a process that was started: a part of `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its exit code."""
+        ...
+
+    def send_signal(self, sig: int, /) -> None:
+        """To it alone."""
+        ...
+
+
 class Command:
     """One running `migrate` with a process group of its own, as a terminal gives it.
 
@@ -41,9 +59,12 @@ class Command:
 
     def __init__(self, folder: Path, *arguments: str, cwd: Path | None = None, under: Sequence[str] = ()) -> None:
         self._out = folder.parent / f"{folder.name}-{time.monotonic_ns()}"
-        command = [*under, sys.executable, "-c", MAIN, "--run", str(folder), *arguments]
+        self.process = self._started(["--run", str(folder), *arguments], cwd, under)
+
+    def _started(self, arguments: Sequence[str], cwd: Path | None, under: Sequence[str]) -> Process:
+        command = [*under, sys.executable, "-c", MAIN, *arguments]
         with self._path("out").open("wb") as out, self._path("err").open("wb") as err:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, start_new_session=True
             )
 
