@@ -178,3 +178,15 @@ def rows_of_studies(
     where = ds.field("study_instance_uid").isin(pa.array(studies, pa.string()))  # typed: there may be none
     found: dict[str, list[Any]] = read_table(run_folder, table, columns, where).to_pydict()
     return found
+
+
+def study_of_instance(run_folder: Path, sop_instance_uid: str) -> str | None:
+    """The study in which the crawl listed an instance; None when it did not.
+
+    Raises:
+        FormatTooNew: A file was written by a newer version.
+        ManifestDamaged: A file cannot be read; its name is in the facts.
+    """
+    where = ds.field("sop_instance_uid") == sop_instance_uid
+    found = read_table(run_folder, "instances", ["study_instance_uid"], where)["study_instance_uid"].to_pylist()
+    return str(found[0]) if found else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
 
+from migrate.audit.trail import FOLDER, files
 from migrate.journal import read
+from migrate.profiles import Learnt, ProfileFile, save_profile
 from tests.cli.inline import Said, say
 from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate, Migration
@@ -153,5 +156,38 @@ def test_a_file_is_shown_side_by_side_before_anything_moved(migration: Migrate) 
     path = str(one.objects[0].path)
     assert "IssuerOfPatientID" in say(one.run.folder, "normalize", "--what-if", "--file", path).stdout
     assert say(one.run.folder, "normalize", "--what-if", "--file", path, "--diff", "1.2.3").code == 2
-    assert say(one.run.folder, "normalize", "--what-if", "--diff", one.objects[0].sop_instance_uid).code == 2
     assert say(one.run.folder, "normalize", "--file", path).code == 2
+
+
+@pytest.mark.parametrize("retrieve", ["c-move", "c-get"])
+def test_an_object_that_is_not_staged_is_fetched_shown_and_not_kept(migration: Migrate, retrieve: str) -> None:
+    one = migration(many(2, instances=3), ISSUERS, {"source": {"retrieve": retrieve}})
+    wanted = one.objects[1]
+    shown = ended(one, "normalize", "--what-if", "--diff", wanted.sop_instance_uid)
+    assert (shown.code, shown.json["sop_instance_uid"]) == (0, wanted.sop_instance_uid), shown.stderr
+    assert {row["keyword"]: row["sign"] for row in shown.json["rows"]}["IssuerOfPatientID"] == "+"
+    assert CANARY_ID not in shown.stdout
+    by_study = say(one.run.folder, "normalize", "--what-if", "--diff", wanted.study_instance_uid)
+    assert "fetched from the source" in by_study.stdout
+    assert one.run.staged_files() == []
+    assert read.states(one.run.folder) == {"PLANNED": 2}
+    assert any(wanted.study_instance_uid in path.read_text("utf-8") for path in files(one.run.folder / FOLDER))
+
+
+def test_a_source_that_is_known_to_give_is_asked_while_a_run_holds_the_receiver(migration: Migrate) -> None:
+    one = migration(many(1), ISSUERS)
+    port, receiver = one.run.config.source.port, one.run.config.receiver.port
+    learnt = {"c_get": Learnt(value=True, how="", when="")}
+    save_profile(one.run.folder, ProfileFile(side="source", peer=f"LEGACY@127.0.0.1:{port}", learnt=learnt))
+    with socket.create_server(("127.0.0.1", receiver)):
+        shown = ended(one, "normalize", "--what-if", "--diff", one.objects[0].sop_instance_uid)
+    assert shown.code == 0, shown.stderr
+
+
+def test_what_the_crawl_did_not_list_or_the_source_does_not_give_is_told(migration: Migrate) -> None:
+    one = migration(many(1), ISSUERS)
+    unknown = say(one.run.folder, "normalize", "--what-if", "--diff", "1.2.3")
+    assert (unknown.code, "listed no instance" in unknown.stderr) == (2, True)
+    one.embedded_legacy.archive.remove(one.embedded_legacy.archive.objects()[0])
+    gone = say(one.run.folder, "normalize", "--what-if", "--diff", one.objects[0].sop_instance_uid)
+    assert (gone.code, "did not give the object" in gone.stderr) == (40, True), gone.stderr

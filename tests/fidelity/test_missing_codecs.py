@@ -33,7 +33,7 @@ def without_codecs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(run_folder: Path, packages: Path) -> subprocess.CompletedProcess[str]:
     """`migrate retrieve` in a Python that finds those packages alone."""
     checkout = Path(__file__).parents[2]
-    arguments = [sys.executable, "-S", "-c", MAIN, "--run", run_folder, *MOVE_NOTHING]
+    arguments = [sys.executable, "-S", "-c", MAIN, "--run", str(run_folder), *MOVE_NOTHING]
     environment = {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{checkout}"}
     return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=100)
 
