@@ -16,6 +16,9 @@ class Profile:
     Attributes:
         peer: `AE@host:port` that was asked.
         assessed_at: When, last.
+        implementation: How the peer names its software: version name and class UID (PS3.7 D.3.3.2).
+        product: The product that is told from it, by `manifests/products.csv`.
+        kept_outside_dicom: What this product is known to keep where no DICOM object has it: nothing here counts it.
         models: Services offered: `study-root-find`, `patient-root-move` and the like.
         extended_negotiation: What C-FIND granted of it, in hex; "" when the peer did not answer (PS3.4 C.5.2).
         result_cap: So many answers come at most; with `cap_signal` A700 or Cxxx, so many came at least.
@@ -53,6 +56,9 @@ class Profile:
 
     peer: str | None = None
     assessed_at: str | None = None
+    implementation: str | None = None
+    product: str | None = None
+    kept_outside_dicom: str | None = None
     models: tuple[str, ...] | None = None
     extended_negotiation: str | None = None
     result_cap: int | None = None

@@ -120,6 +120,7 @@ class Fidelity:
     """How instances were proven: (method, outcome) -> instances, and the ones that differ.
 
     `census`: kind, instances at the source, instances at the destination. `lookalikes`: kind, policy, pairs.
+    `keeps_outside`: the source's product, where it is known to keep annotations outside DICOM; "" where not.
     """
 
     proofs: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -128,6 +129,7 @@ class Fidelity:
     acceptance: Acceptance | None = None
     census: Sequence[tuple[str, int, int]] = ()
     lookalikes: Sequence[tuple[str, str, int]] = ()
+    keeps_outside: str = ""
 
     @property
     def proven(self) -> int:

@@ -209,6 +209,7 @@ def _fidelity(counts: Counts, run: Run) -> Fidelity:
         acceptance=proofs.acceptance(run),
         census=proofs.census(run),
         lookalikes=proofs.lookalikes(run),
+        keeps_outside=proofs.keeps_outside(run),
     )
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from migrate.manifest.by_study import KEY, by_study, first_of
 from migrate.manifest.read import arrow_batches
+from migrate.profiles import load_profile
 from migrate.report import figures
 from migrate.report.blocks import Prose, Row, Table
 from migrate.report.draw import columns, still
@@ -39,6 +40,12 @@ def census(run: Run) -> list[tuple[str, int, int]]:
     return [
         (kind, counts[kind, "source"], counts[kind, "destination"]) for kind in sorted({kind for kind, _ in counts})
     ]
+
+
+def keeps_outside(run: Run) -> str:
+    """The source's product as `assess` told it, where that one keeps annotations outside its DICOM objects; else ""."""
+    profile = load_profile(run.path, "source")
+    return (profile.product or profile.peer or "?") if profile.kept_outside_dicom else ""
 
 
 def lookalikes(run: Run) -> list[tuple[str, str, int]]:
@@ -72,6 +79,13 @@ def first_missed(facts: Facts, words: Words) -> Table:
     )
     rows: list[Row] = [(kind, source, held, max(0, source - held)) for kind, source, held in facts.fidelity.census]
     return still(words, "census", heads, rows)
+
+
+def uncounted(facts: Facts, words: Words) -> Prose | None:
+    """The warning beside that table: what is not in DICOM objects cannot be counted."""
+    if not facts.fidelity.keeps_outside:
+        return None
+    return Prose(lines=[words("fidelity.outside", product=facts.fidelity.keeps_outside)], tone="warn")
 
 
 def alike(facts: Facts, words: Words) -> Table:

@@ -169,6 +169,7 @@ def fidelity(facts: Facts, words: Words) -> Section:
         proofs.bound(facts, words),
         table(words, "proofs", heads, rows),
         proofs.first_missed(facts, words),
+        proofs.uncounted(facts, words),
         proofs.alike(facts, words),
         _and_more(table(words, "differing", differing, found.differing), found.more_differing),
         Prose(lines=[words("fidelity.digest")]),

@@ -304,6 +304,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "table.census": ("What is missed first when it is gone", "Ce qui manque en premier"),
     "empty.census": ("None of it was in what was received.", "Rien de tel dans ce qui a été reçu."),
+    "fidelity.outside": (
+        "{product} is known to keep marks outside DICOM objects: not counted, not moved. Ask for an export of them.",
+        "{product} garde des annotations hors des objets DICOM\u00a0: ni comptées, ni migrées. Demandez leur exportation.",
+    ),
     "table.lookalikes": ("Objects that share a UID or their pixels", "Objets au même UID ou aux mêmes pixels"),
     "empty.lookalikes": ("None, or reconcile has not run.", "Aucun, ou la réconciliation n\u2019a pas eu lieu."),
     "word.kind": ("Kind", "Genre"),

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fidelity import COERCES, GONE, EmbeddedHeld, Figures, OrthancHeld, coerced, experiment, legacy_of
+from benchmarks.fidelity import (
+    COERCES,
+    GONE,
+    ROUTES,
+    EmbeddedHeld,
+    Figures,
+    OrthancHeld,
+    coerced,
+    experiment,
+    legacy_of,
+)
 from benchmarks.injection import INJECTIONS, victim
 from migrate.dicom.digest import digest_of
 from migrate.dicom.part10 import read_meta
@@ -77,6 +87,20 @@ def test_orthanc_hides_nothing_of_real_objects(
     assert figures.proven > 15
     assert (figures.found, figures.classed, figures.false) == (figures.injected, figures.injected, 0)
     assert figures.injected >= figures.proven // 2 - 1
+
+
+def test_the_figures_of_the_readme_are_those_of_the_page() -> None:
+    root = Path(__file__).parents[2]
+    said = " ".join((root / "README.md").read_text(encoding="utf-8").split())
+    page = (root / "benchmarks" / "fidelity.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page if line.startswith("|")]
+    routes = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:6]}
+    assert len(routes) == len(ROUTES)
+    for route, row in routes.items():
+        assert row["injected"] == row["found"] == row["classed"], route
+        assert f"{row['injected']}, {row['found']}" in said, route
+        assert (row["false"], row["not comparable"]) == ("0", "0"), route
+        assert f"over {row['objects']} real objects" in said
 
 
 def _some(corpus_index: list[CorpusObject], folder: Path) -> list[TestObject]:

@@ -1,4 +1,4 @@
-"""First contact: C-ECHO and the services that are offered. For both sides."""
+"""First contact: C-ECHO, the product, and the services that are offered. The product is asked of the source alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 
 from migrate.dicom import uid
 from migrate.errors import PeerRefused
+from migrate.profiles import product_of
 from migrate.stages.assess.asking import BASIC
 from migrate.stages.assess.scene import Scene
 from migrate.wire.dimse.endpoint import Context
@@ -36,10 +37,30 @@ def echo(scene: Scene) -> None:
             seconds.append(time.monotonic() - began)
             if status:
                 raise PeerRefused("C-ECHO refused", peer=endpoint.ae_title, status=f"{status:04X}")
+        names = association.peer.implementation_version_name, association.peer.implementation_class_uid
     median = statistics.median(seconds)
     scene.learn("echo_latency_s", round(median, 4), f"median of {ECHOES} C-ECHOs on one association")
+    scene.learn("implementation", " ".join(name for name in names if name), "its answer to our association request")
     where = f"peer={endpoint.ae_title}, calling={endpoint.calling_ae_title}, at={endpoint.host}:{endpoint.port}"
     scene.ok("C-ECHO", f"answers in {median * 1000:.0f} ms ({where})")
+
+
+def product(scene: Scene) -> None:
+    """Which product it is, and whether that one is known to keep annotations outside its DICOM objects."""
+    named = str(scene.knows("implementation") or "")
+    said = scene.before["product"].override if "product" in scene.before else None
+    found = product_of(said) if said else product_of(named, *named.split())
+    how = "its name, given by a person" if said else f"its implementation ({named}), in manifests/products.csv"
+    scene.learn("product", found.product if found else None, how)
+    scene.learn("kept_outside_dicom", found.keeps if found else None, "the same" if found else "no line for it there")
+    if found is None:
+        told = f"not in the list of those known to keep annotations outside DICOM ({said or named or 'it has no name'})"
+        scene.ok("product", told if said else f"{told}; where that is wrong, give override in its table [product]")
+        return
+    hint = (
+        "ask its administrator for an export of these, since no count of DICOM objects can show that they are missing"
+    )
+    scene.warn("product", f"{found.product} is known to keep outside its DICOM objects: {found.keeps}", hint)
 
 
 def services(scene: Scene) -> None:

@@ -53,7 +53,14 @@ LOCAL_CHECKS: Final[dict[str, Callable[[Assessment], Iterator[Check]]]] = {
 }
 
 PROBES: Final = (
-    Probe(name="C-ECHO", side="source", run=contact.echo, learns=("echo_latency_s",)),
+    Probe(name="C-ECHO", side="source", run=contact.echo, learns=("echo_latency_s", "implementation")),
+    Probe(
+        name="product",
+        side="source",
+        run=contact.product,
+        needs=("C-ECHO",),
+        learns=("product", "kept_outside_dicom"),
+    ),
     Probe(
         name="services",
         side="source",
@@ -146,7 +153,7 @@ PROBES: Final = (
         needs=("C-FIND",),
         learns=("associations",),
     ),
-    Probe(name="C-ECHO", side="destination", run=contact.echo, learns=("echo_latency_s",)),
+    Probe(name="C-ECHO", side="destination", run=contact.echo, learns=("echo_latency_s", "implementation")),
     Probe(
         name="services",
         side="destination",
