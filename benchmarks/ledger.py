@@ -174,7 +174,8 @@ class Chunk:
 
     def _evidence(self) -> pa.RecordBatch:
         count = len(self._numbers)
-        digests = {name: _digests(count) for name in ("wire_xxh3", "bulk_xxh3", "dataset_xxh3")}
+        names = ("wire_xxh3", "bulk_xxh3", "dataset_xxh3")
+        digests = {name: _digests(count, self._first * len(names) + place) for place, name in enumerate(names)}
         syntaxes = pc.take(pa.array(SYNTAXES), pa.array(self._numbers % 2))
         sizes = pa.array(200_000 + self._numbers % 1_000)
         facts = {"transfer_syntax_uid": syntaxes, "size_bytes": sizes, **self._told("received_at", 0)}
@@ -237,8 +238,8 @@ def _same(text: str, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(text), count)
 
 
-def _digests(count: int) -> pa.Array:
-    """So many random digests, 32 hexadecimal digits each."""
-    digits = np.random.default_rng(count).bytes(16 * count).hex().encode()
+def _digests(count: int, seed: int) -> pa.Array:
+    """So many random digests, 32 hexadecimal digits each; another seed gives others."""
+    digits = np.random.default_rng(seed).bytes(16 * count).hex().encode()
     ends = pa.array(np.arange(count + 1, dtype=np.int32) * 32)
     return pa.StringArray.from_buffers(count, ends.buffers()[1], pa.py_buffer(digits))

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from migrate.checks import acceptance
 from migrate.checks.balance import BOOKS, PROOFS, REJECTED, BalanceLine, Books
 from migrate.checks.findings import CHECKS, Compared, Finding, Seen, seen_of
 from migrate.checks.march import Tally, march
+from migrate.checks.sampling import Reached
 from migrate.journal import read as journal
 from migrate.manifest.place import Manifests
 from migrate.manifest.sides import StudySide, study_sides
@@ -44,10 +46,17 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReconcileOptions:
-    """What proves an instance, and what the destination says (None: nobody asked it)."""
+    """How to reconcile.
+
+    Args:
+        destination: What the destination says; None: nobody asked it.
+        proofs: What proves an instance.
+        terms: The defect rate to stay below, and the confidence: what the table `acceptance` is about.
+    """
 
     destination: Destination | None = None
     proofs: frozenset[str] = PROOFS
+    terms: tuple[float, float] = (0.001, 0.95)
 
 
 @dataclass(slots=True)
@@ -62,6 +71,7 @@ class Reconciliation:
     findings: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     unexplained: int = 0
+    acceptance: Reached | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of `reconcile --json`: findings counts instances (and extra studies' instances)."""
@@ -75,7 +85,7 @@ class Reconciliation:
 
 
 def reconcile(run_folder: Path, source: str, options: ReconcileOptions | None = None) -> Reconciliation:
-    """Walk both sides once, write the `findings` and `balance` tables, and say what came out.
+    """Walk both sides once, write the tables `findings`, `balance` and `acceptance`, and say what came out.
 
     Args:
         run_folder: The run folder.
@@ -91,7 +101,7 @@ def reconcile(run_folder: Path, source: str, options: ReconcileOptions | None = 
     replace_table(manifests, "findings", _finding_batches(walk.findings()))
     lines = list(walk.books.lines())
     replace_table(manifests, "balance", [_balance_columns(lines)])
-    return walk.result()
+    return replace(walk.result(), acceptance=walk.compared.write(manifests, walk.options.terms))
 
 
 @dataclass(slots=True)
@@ -102,6 +112,7 @@ class _Walk:
     options: ReconcileOptions
     books: Books = field(init=False)
     tally: Tally = field(default_factory=Tally)
+    compared: acceptance.Compared = field(default_factory=acceptance.Compared)
     unexplained: int = 0
     unknown_studies: int = 0
     _at_source: int = 0
@@ -150,6 +161,7 @@ class _Walk:
     def _count(self, seen: Seen, compared: Compared) -> None:
         if seen.side is not None:
             self.books.add(seen.side, seen.state)
+            self.compared.add(seen.side, seen.state)
         self.unknown_studies += seen.state is not None and (seen.side is None or not seen.side.in_crawl)
         for outcome, _ in compared:
             self.tally.add(outcome)

@@ -22,32 +22,31 @@ def reconcile(
     offline: Annotated[bool, typer.Option(help="Use what was verified; do not ask the destination again.")] = False,
 ) -> None:
     """Walk source and destination, write findings and balance."""
-    from migrate.checks.acceptance import write_acceptance
     from migrate.checks.balance import PROOFS
     from migrate.checks.forensics import write_forensics
     from migrate.checks.reconcile import Destination, ReconcileOptions
     from migrate.checks.reconcile import reconcile as walk
     from migrate.engine.asking import ask_destination
-    from migrate.journal.read import study_states
+    from migrate.journal.read import states, study_states
     from migrate.manifest.place import Manifests
 
     session: Session = ctx.obj
     folder, config = session.folder(), session.config()
-    due = [row["study_instance_uid"] for row in study_states(folder) if row["state"] in DUE]
+    due = (row["study_instance_uid"] for row in study_states(folder) if row["state"] in DUE)
     with Bars(quiet=session.quiet) as bars:
-        bars.add("asked", len(due))
+        bars.add("asked", sum(count for state, count in states(folder).items() if state in DUE))
         # Who orders `verify = "c-find"` has chosen to believe a list of UIDs.
         proofs = PROOFS | {"uid"} if config.destination.verify == "c-find" else PROOFS
         destination = None
         if not offline:
             held, again = ask_destination(folder, config, due)
             destination = Destination(held=_told(held, bars), holds=again)
-        options = ReconcileOptions(destination=destination, proofs=proofs)
+        terms = (config.acceptance.max_defect_rate, config.acceptance.confidence)
+        options = ReconcileOptions(destination=destination, proofs=proofs, terms=terms)
         result = walk(folder, config.run.source, options)
-    manifests, terms = Manifests(folder, config.run.source), config.acceptance
-    alike = write_forensics(manifests)
-    reached = write_acceptance(manifests, (terms.max_defect_rate, terms.confidence))
-    session.result({**result.to_json(), "lookalikes": alike, "acceptance": asdict(reached)})
+    alike = write_forensics(Manifests(folder, config.run.source))
+    reached = asdict(result.acceptance) if result.acceptance else None
+    session.result({**result.to_json(), "lookalikes": alike, "acceptance": reached})
     for level, counts in (("studies", result.studies), ("instances", result.instances)):
         session.tell(f"{level}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     if any(result.rejected.values()):

@@ -2,62 +2,77 @@
 
 Tables are in the order in which they were written. What compares tables study by study needs them
 in the order of the studies: the studies are cut into ranges, each table is read once and its rows
-laid down by range, and the ranges are given one after the other. Small run folders fit in one range
-and touch no disk.
+laid down by range, and the ranges are given one after the other, each in slices. Small run folders
+fit in one range and touch no disk.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc
 
+from migrate.manifest.ranges import Ranges, by_bounds, parted, range_folder
 from migrate.manifest.read import arrow_batches, count_rows
 from migrate.manifest.schema import schema_of
 
 KEY = "study_instance_uid"
-ROWS_PER_RANGE = 1_000_000
-# One file is open for each range: well below the usual limit of 1024.
-MOST_RANGES = 500
-ROWS_PER_HEAP = 262_144
+# Rows of all tables together: what is compared at once, and how many such slices a file on disk holds.
+ROWS_PER_SLICE = 100_000
+SLICES_PER_RANGE = 5
+# The cuts are those of a sample: slices are about equal, and the sample does not grow with the archive.
+SAMPLED_STUDIES = 200_000
 
 Slice = Mapping[str, pa.Table]
 
 
 def by_study(
-    run_folder: Path, wanted: Mapping[str, Sequence[str]], rows_per_range: int = ROWS_PER_RANGE
+    run_folder: Path, wanted: Mapping[str, Sequence[str]], rows_per_slice: int = ROWS_PER_SLICE
 ) -> Iterator[Slice]:
-    """Every row of some tables, range after range of Study Instance UIDs in rising order.
+    """Every row of some tables, slice after slice of Study Instance UIDs in rising order.
 
     Args:
         run_folder: The run folder.
         wanted: Table -> columns besides `study_instance_uid`.
-        rows_per_range: About how many rows of all tables are in memory at once.
+        rows_per_slice: About how many rows of all tables are given at once.
 
     Yields:
-        Table -> the rows of the studies of one range, unsorted. No study is in two ranges.
+        Table -> the rows of the studies of one slice, unsorted. No study is in two slices.
 
     Raises:
         FormatTooNew: A file was written by a newer version.
         ManifestDamaged: A file cannot be read.
+        LocalError: The disk is full or not writable.
     """
     rows = sum(count_rows(run_folder, table) for table in wanted)
-    bounds = _bounds(run_folder, min(MOST_RANGES, -(-rows // rows_per_range)))
-    if not bounds:
-        yield {table: _whole(run_folder, table, columns) for table, columns in wanted.items()}
+    bounds = _bounds(run_folder, -(-rows // rows_per_slice))
+    coarse = bounds[SLICES_PER_RANGE - 1 :: SLICES_PER_RANGE]
+    if not coarse:
+        whole = {table: _whole(run_folder, table, columns) for table, columns in wanted.items()}
+        yield from _slices(whole, bounds)
         return
-    with tempfile.TemporaryDirectory(dir=run_folder / "manifests", prefix=".ranges-") as folder:
+    with range_folder(run_folder) as folder:
+        laid = {}
         for table, columns in wanted.items():
-            _lay_down(
-                arrow_batches(run_folder, table, [KEY, *columns]), _schema(table, columns), Path(folder) / table, bounds
-            )
-        for ordinal in range(len(bounds) + 1):
-            yield {table: _taken(Path(folder) / f"{table}.{ordinal}") for table in wanted}
+            laid[table] = Ranges(folder / table, _schema(table, columns), KEY, by_bounds(coarse))
+            laid[table].add(arrow_batches(run_folder, table, [KEY, *columns]))
+        for ordinal in range(len(coarse) + 1):
+            within = bounds[ordinal * SLICES_PER_RANGE : (ordinal + 1) * SLICES_PER_RANGE - 1]
+            yield from _slices({table: ranges.take(ordinal) for table, ranges in laid.items()}, within)
+
+
+def _slices(rows: Slice, bounds: Sequence[str]) -> Iterator[Slice]:
+    """The rows of one range, cut at the bounds."""
+    if not bounds:
+        yield rows
+        return
+    cut = {table: dict(parted(one, KEY, by_bounds(bounds))) for table, one in rows.items()}
+    empty = {table: one.schema.empty_table() for table, one in rows.items()}
+    del rows
+    for place in range(len(bounds) + 1):
+        yield {table: parts.pop(place, empty[table]) for table, parts in cut.items()}
 
 
 def _schema(table: str, columns: Sequence[str]) -> pa.Schema:
@@ -71,71 +86,16 @@ def _whole(run_folder: Path, table: str, columns: Sequence[str]) -> pa.Table:
     return pa.Table.from_batches(batches, schema=schema)
 
 
-def _bounds(run_folder: Path, ranges: int) -> list[str]:
-    """The UIDs at which a new range begins: equal numbers of studies in each."""
-    if ranges < 2:
+def _bounds(run_folder: Path, slices: int) -> list[str]:
+    """The UIDs at which a new slice begins: about equal numbers of studies in each."""
+    if slices < 2:
         return []
-    parts = [batch[KEY] for batch in arrow_batches(run_folder, "studies", [KEY])]
+    step = max(1, count_rows(run_folder, "studies") // SAMPLED_STUDIES)
+    parts = [batch[KEY][::step] for batch in arrow_batches(run_folder, "studies", [KEY])]
     uids = pc.unique(pa.chunked_array(parts, type=pa.string()))
     uids = uids.take(pc.sort_indices(uids))
-    places = sorted({len(uids) * part // ranges for part in range(1, ranges)} - {0})
+    places = sorted({len(uids) * part // slices for part in range(1, slices)} - {0})
     return [uids[place].as_py() for place in places]
-
-
-def _lay_down(batches: Iterator[pa.RecordBatch], schema: pa.Schema, stem: Path, bounds: Sequence[str]) -> None:
-    options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
-    with ExitStack() as stack:
-        writers = [
-            stack.enter_context(pyarrow.ipc.new_file(f"{stem}.{ordinal}", schema, options=options))
-            for ordinal in range(len(bounds) + 1)
-        ]
-        for rows in _heaps(batches, schema):
-            for place, part in _by_place(rows, bounds):
-                writers[place].write_table(part)
-
-
-def _heaps(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Many batches as one: hundreds of ranges get pieces worth a write, and each row is moved once."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch.cast(schema))
-        if sum(one.num_rows for one in waiting) >= ROWS_PER_HEAP:
-            yield pa.Table.from_batches(waiting).combine_chunks()
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting).combine_chunks()
-
-
-def _by_place(rows: pa.Table, bounds: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
-    """(range, its rows) for every range that has some."""
-    places = pa.concat_arrays([_places(chunk, bounds) for chunk in rows[KEY].chunks])
-    ordered = rows.take(pc.sort_indices(places))
-    at = 0
-    for place, count in sorted((one["values"], one["counts"]) for one in pc.value_counts(places).to_pylist()):
-        yield place, ordered.slice(at, count)
-        at += count
-
-
-def _places(uids: pa.Array, bounds: Sequence[str]) -> pa.Array:
-    """The range of each UID: how many bounds are not above it."""
-    if hasattr(pc, "search_sorted"):
-        return pc.search_sorted(pa.array(bounds), uids, side="right")
-    return places_compared(uids, bounds)
-
-
-def places_compared(uids: pa.Array, bounds: Sequence[str]) -> pa.Array:
-    """The same with what the oldest Arrow that we allow can do."""
-    places = pa.array([0] * len(uids), type=pa.uint64())
-    for bound in bounds:
-        places = pc.add(places, pc.greater_equal(uids, bound).cast(pa.uint64()))
-    return places
-
-
-def _taken(path: Path) -> pa.Table:
-    with pyarrow.ipc.open_file(path) as reader:
-        table = reader.read_all()
-    path.unlink()
-    return table
 
 
 def first_of(rows: pa.Table, keys: Sequence[str], order: Sequence[tuple[str, str]] = ()) -> pa.Table:
@@ -167,6 +127,3 @@ def _neighbours(rows: pa.Table, keys: Sequence[str]) -> Iterator[tuple[pa.Array,
     for key in keys:
         column = rows[key].chunk(0)
         yield column.slice(1), column.slice(0, len(column) - 1)
-
-
-__all__ = ["KEY", "Slice", "by_study", "first_of", "one_of", "places_compared"]

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, first_of, one_of
+from migrate.manifest.by_study import KEY, ROWS_PER_SLICE, Slice, by_study, first_of, one_of
 
 SOP = "sop_instance_uid"
 SERIES = "series_instance_uid"
+SYNTAX = "transfer_syntax_uid"
 WANTED: Mapping[str, tuple[str, ...]] = {
     "studies": (
         "study_date",
@@ -34,7 +35,7 @@ WANTED: Mapping[str, tuple[str, ...]] = {
     ),
     "series": (SERIES, "modality", "crawl_id"),
     "instances": (SOP, SERIES),
-    "evidence": (SOP, SERIES, "size_bytes", "attempt", "received_at"),
+    "evidence": (SOP, SERIES, SYNTAX, "size_bytes", "attempt", "received_at"),
     "rejections": (SOP, "code", "policy"),
     "verification": (SOP, "method", "outcome", "differs", "attempt", "verified_at"),
 }
@@ -62,7 +63,8 @@ class InstanceSide(NamedTuple):
 class StudySide:
     """One study of the source. Stated counts are the peer's; None = it did not say or was not asked.
 
-    `deleted`: a list says that the source has deleted or hidden the whole study.
+    `deleted`: a list says that the source has deleted or hidden the whole study. `transfer_syntax_uid`
+    is that of most instances that arrived.
     """
 
     study_instance_uid: str
@@ -76,9 +78,10 @@ class StudySide:
     series: frozenset[str]
     instances: tuple[InstanceSide, ...]
     deleted: bool = False
+    transfer_syntax_uid: str | None = None
 
 
-def study_sides(run_folder: Path, rows_per_range: int = ROWS_PER_RANGE) -> Iterator[StudySide]:
+def study_sides(run_folder: Path, rows_per_slice: int = ROWS_PER_SLICE) -> Iterator[StudySide]:
     """Every study of the run, by rising Study Instance UID.
 
     A study counts once however often it was crawled (the latest crawl speaks), an instance once
@@ -88,7 +91,7 @@ def study_sides(run_folder: Path, rows_per_range: int = ROWS_PER_RANGE) -> Itera
         FormatTooNew: A file was written by a newer version.
         ManifestDamaged: A file cannot be read.
     """
-    for rows in by_study(run_folder, WANTED, rows_per_range):
+    for rows in by_study(run_folder, WANTED, rows_per_slice):
         yield from sides_of(rows)
 
 
@@ -100,10 +103,17 @@ def sides_of(rows: Slice) -> Iterator[StudySide]:
     of_study = _grouped(series, (SERIES, "modality"))
     instances = _grouped(_instances(rows), InstanceSide._fields)
     whole = rows["rejections"].filter(pc.is_null(rows["rejections"][SOP]))
-    deleted = set(whole[KEY].to_pylist())
+    deleted, syntaxes = set(whole[KEY].to_pylist()), _syntaxes(rows["evidence"])
     for uid in sorted({*studies, *of_study, *instances}):
         side = _side(uid, studies.get(uid), of_study.get(uid, []), instances.get(uid, []))
-        yield replace(side, deleted=True) if uid in deleted else side
+        yield replace(side, deleted=uid in deleted, transfer_syntax_uid=syntaxes.get(uid))
+
+
+def _syntaxes(evidence: pa.Table) -> dict[str, str | None]:
+    """Study -> the transfer syntax of most of its instances."""
+    counts = evidence.group_by([KEY, SYNTAX]).aggregate([([], "count_all")])
+    ranked = sorted(counts.to_pylist(), key=lambda row: (row["count_all"], row[SYNTAX] or ""))
+    return {row[KEY]: row[SYNTAX] for row in ranked}
 
 
 def _grouped(rows: pa.Table, columns: tuple[str, ...]) -> dict[str, list[tuple[Any, ...]]]:
@@ -116,7 +126,7 @@ def _instances(rows: Slice) -> pa.Table:
     keys = [KEY, SOP]
     listed = _marked(one_of(rows["instances"], keys), "listed")
     newest = [("attempt", "descending"), ("received_at", "descending")]
-    evidence = one_of(rows["evidence"], keys, newest).drop_columns(["attempt", "received_at"])
+    evidence = one_of(rows["evidence"], keys, newest).drop_columns([SYNTAX, "attempt", "received_at"])
     evidence = _marked(evidence, "received").rename_columns({SERIES: "series_received"})
     newest = [("attempt", "descending"), ("verified_at", "descending")]
     verified = one_of(_joined(rows["verification"]), keys, newest).drop_columns(["attempt", "verified_at"])

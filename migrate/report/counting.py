@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrate.manifest.by_study import KEY, ROWS_PER_RANGE, Slice, by_study, one_of
+from migrate.manifest.by_study import KEY, ROWS_PER_SLICE, Slice, by_study, one_of
 
 SOP = "sop_instance_uid"
 SERIES = "series_instance_uid"
@@ -56,7 +56,7 @@ class Counts:
     differing: list[tuple[str, str, str]] = field(default_factory=list)  # SOP instance, outcome, tag paths
 
 
-def count(run_folder: Path, rows_per_range: int = ROWS_PER_RANGE) -> Counts:
+def count(run_folder: Path, rows_per_slice: int = ROWS_PER_SLICE) -> Counts:
     """Count everything the report says about studies, series and instances.
 
     Raises:
@@ -64,7 +64,7 @@ def count(run_folder: Path, rows_per_range: int = ROWS_PER_RANGE) -> Counts:
         ManifestDamaged: A file cannot be read.
     """
     counts = Counts()
-    for rows in by_study(run_folder, WANTED, rows_per_range):
+    for rows in by_study(run_folder, WANTED, rows_per_slice):
         evidence = _latest(rows["evidence"], "received_at")
         _count_listed(counts, rows)
         _count_held(counts, rows, evidence)

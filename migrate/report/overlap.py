@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from migrate.manifest.by_study import KEY, first_of
+from migrate.manifest.ranges import Ranges, by_bounds, range_folder
 from migrate.manifest.read import arrow_batches, count_rows
+from migrate.manifest.schema import schema_of
 from migrate.manifest.sizes import main_modality
 from migrate.report.facts import Overlap
 
@@ -26,7 +27,8 @@ PATIENT = "patient_key"
 COLUMNS = (KEY, PATIENT, "study_day", "modalities_in_study", "study_description", "crawl_id")
 REPEATED_DAYS = 30
 MOST_LINES = 5_000
-STUDIES_AT_ONCE = 1_000_000
+STUDIES_AT_ONCE = 100_000
+MOST_RANGES = 16**4  # by the first four digits of a key
 ORDER = (PATIENT, "modality", "what", "study_day", KEY)
 
 
@@ -41,6 +43,7 @@ def overlap(run_folder: Path, days: int = REPEATED_DAYS, at_once: int = STUDIES_
     Raises:
         FormatTooNew: A file was written by a newer version.
         ManifestDamaged: A file cannot be read.
+        LocalError: The disk is full or not writable.
     """
     repeated: Counter[str] = Counter()
     lines: list[tuple[str, str, str, int]] = []
@@ -60,25 +63,18 @@ def overlap(run_folder: Path, days: int = REPEATED_DAYS, at_once: int = STUDIES_
 
 def _by_patient(run_folder: Path, at_once: int) -> Iterator[pa.Table]:
     """The studies, some patients at a time: keys are random hex digits, so equal ranges hold equal numbers."""
-    rows, digits = count_rows(run_folder, "studies"), 0
-    while rows > at_once * 16**digits:
-        digits += 1
-    for where in _ranges(digits):
-        batches = list(arrow_batches(run_folder, "studies", [*COLUMNS, "source"], where))
-        if batches:
-            yield pa.Table.from_batches(batches)
-
-
-def _ranges(digits: int) -> Iterator[ds.Expression | None]:
-    """Ranges of keys that together hold every study, those without a key in the first."""
-    key, bounds = ds.field(PATIENT), [f"{n:0{digits}x}" for n in range(16**digits)] if digits else []
-    if not bounds:
-        yield None
+    ranges = min(MOST_RANGES, -(-count_rows(run_folder, "studies") // at_once))
+    batches, names = partial(arrow_batches, run_folder, "studies"), [*COLUMNS, "source"]
+    schema = pa.schema([*(schema_of("studies").field(name) for name in COLUMNS), pa.field("source", pa.string())])
+    if ranges < 2:
+        yield pa.Table.from_batches([batch.cast(schema) for batch in batches(names)], schema=schema)
         return
-    yield (key < bounds[1]) | ~key.is_valid()
-    for low, high in pairwise(bounds[1:]):
-        yield (key >= low) & (key < high)
-    yield key >= bounds[-1]
+    bounds = [f"{MOST_RANGES * place // ranges:04x}" for place in range(1, ranges)]
+    with range_folder(run_folder) as folder:
+        laid = Ranges(folder / "patients", schema, PATIENT, by_bounds(bounds))
+        laid.add(batches(names))
+        for place in range(ranges):
+            yield laid.take(place)
 
 
 def _sources(studies: pa.Table) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from migrate.checks.forensics import KINDS, lookalikes, write_forensics
+from migrate.manifest.lookalikes import BULK, SOP, sharing
 from migrate.manifest.place import Manifests
 from migrate.manifest.read import read_table
 from migrate.manifest.write import write_part
@@ -54,6 +55,18 @@ def received(folder: Path, *objects: dict[str, Any]) -> None:
 def test_every_kind_of_look_alike_is_told_apart(tmp_path: Path, other: dict[str, Any], kinds: list[str]) -> None:
     received(tmp_path, FIRST, {**FIRST, **other})
     assert [kind for kind, _, _ in lookalikes(tmp_path)] == kinds
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 7, 1_000])
+def test_the_size_of_the_ranges_hides_no_look_alike(tmp_path: Path, rows_at_once: int) -> None:
+    for number, (other, _) in enumerate(CASES.values()):
+        pair = [{**FIRST, **other} if second else FIRST for second in (False, True)]
+        received(tmp_path / str(number), *pair)
+    found = [
+        list(sharing(folder, column, rows_at_once)) for folder in sorted(tmp_path.iterdir()) for column in (SOP, BULK)
+    ]
+    assert found == [list(sharing(folder, column)) for folder in sorted(tmp_path.iterdir()) for column in (SOP, BULK)]
+    assert sum(map(len, found)) > len(KINDS)
 
 
 def test_every_kind_has_a_case_and_a_policy() -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrate.errors import FormatTooNew, LocalError, ManifestDamaged, UsageError
-from migrate.manifest.latest import latest
+from migrate.manifest.latest import keep_latest
 from migrate.manifest.leftovers import forget_leftovers, unfinished_folder
 from migrate.manifest.place import Manifests
 from migrate.manifest.read import batches, count_rows, parts_of, read_table, rows_of_studies, scan
@@ -184,7 +184,7 @@ def test_only_the_latest_attempt_counts(place: Manifests) -> None:
         "sent_at": ["b", "a", "c", "a"],
     }
     write_part(place, "uploads", "1", columns)
-    rows = [row for table in latest(place.run_folder, "uploads") for row in table.to_pylist()]
+    rows = keep_latest(read_table(place.run_folder, "uploads"), "sent_at").to_pylist()
     assert {(row["study_instance_uid"], row["sop_instance_uid"], row["status"]) for row in rows} == {
         ("S", "1", "0000"),
         ("S", "2", "A700"),
