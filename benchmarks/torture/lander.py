@@ -53,7 +53,7 @@ def _land(area: LandingArea, content: bytes) -> threading.Event:
             os.write(1, f"{name}\n".encode())
         told.set()
 
-    area.land(Landed(temporary, area.path_of(name), durable))
+    area.land(Landed(temporary, area.name_of(name), durable))
     return told
 
 

@@ -32,10 +32,16 @@ SPACE_CHECK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A file that is complete in `tmp/` and wants its final name."""
+    """A file that is complete in `tmp/` and wants its final name.
 
-    temporary: Path
-    final: Path
+    Attributes:
+        temporary: Where it lies; a plain string, since a `Path` costs more than the renaming.
+        final: Where it belongs.
+        durable: Called from another thread: None, or why it is not.
+    """
+
+    temporary: str
+    final: str
     durable: Callable[[Exception | None], None]
 
 
@@ -64,12 +70,17 @@ class LandingArea:
         self._count = itertools.count(1)
         self._arriving = str(root / "tmp")
         self._queue: queue.SimpleQueue[Landed | None] = queue.SimpleQueue()
+        self._due = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def path_of(self, wire_xxh3: str) -> Path:
         """Where the object with this wire digest lies, if it does."""
-        return self.root / f"{wire_xxh3[:2]}/{wire_xxh3[2:4]}/{wire_xxh3}.dcm"
+        return Path(self.name_of(wire_xxh3))
+
+    def name_of(self, wire_xxh3: str) -> str:
+        """`path_of` as a string."""
+        return f"{self.root}/{wire_xxh3[:2]}/{wire_xxh3[2:4]}/{wire_xxh3}.dcm"
 
     def free_bytes(self) -> int:
         """What may still be written before the reserve is touched (asked twice a second)."""
@@ -78,7 +89,7 @@ class LandingArea:
             self._checked_at = time.monotonic()
         return self._free_bytes
 
-    def create(self) -> tuple[Path, int]:
+    def create(self) -> tuple[str, int]:
         """A new temporary file and its descriptor.
 
         Raises:
@@ -89,29 +100,36 @@ class LandingArea:
             raise full(self.root, self.reserve_bytes)
         path = f"{self._arriving}/{self._name}{next(self._count):016x}"
         try:
-            return Path(path), os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise refused(self.root, error) from None
 
-    def land(self, landed: Landed) -> None:
-        """Make it durable with the next group; `durable` is called from another thread."""
+    def land(self, landed: Landed, *, at_once: bool = False) -> None:
+        """Make it durable with the next group; `durable` is called from another thread.
+
+        Args:
+            landed: What is complete.
+            at_once: Whether somebody has all he waits for with this one: then the group waits for no other.
+        """
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._commit_groups, name="landing", daemon=True)
                 self._thread.start()
         self._queue.put(landed)
+        if at_once or self._queue.qsize() >= GROUP_OBJECTS:
+            self._due.set()
 
-    def set_aside(self, temporary: Path, wire_xxh3: str) -> None:
+    def set_aside(self, temporary: str, wire_xxh3: str) -> None:
         """Keep an untrusted object for a person to look at; never sent anywhere."""
         with contextlib.suppress(OSError):
-            temporary.replace(self.root / "quarantine" / f"{wire_xxh3}.dcm")
+            os.replace(temporary, f"{self.root}/quarantine/{wire_xxh3}.dcm")
 
     def remove(self, wire_xxh3s: Iterable[str]) -> None:
         """Forget staged files; absent ones are no error. Raises LocalError when the disk refuses."""
         for wire_xxh3 in wire_xxh3s:
-            self._delete(self.path_of(wire_xxh3))
+            self._delete(self.name_of(wire_xxh3))
 
-    def discard(self, path: Path) -> None:
+    def discard(self, path: Path | str) -> None:
         """Forget a file that nobody wants. Raises LocalError when the disk refuses."""
         self._delete(path)
 
@@ -158,9 +176,11 @@ class LandingArea:
     def _begun(self, key: str) -> Path:
         return self.root / "tmp" / f"begun-{xxh3(key.encode())}"
 
-    def _delete(self, path: Path) -> None:
+    def _delete(self, path: Path | str) -> None:
         try:
-            path.unlink(missing_ok=True)
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
         except OSError as error:
             raise refused(self.root, error) from None
 
@@ -174,15 +194,27 @@ class LandingArea:
             thread, self._thread = self._thread, None
         if thread:
             self._queue.put(None)
+            self._due.set()
             thread.join()
 
-    def sync_folder(self, folder: Path) -> None:
+    def sync_folder(self, folder: Path | str) -> None:
         """Make the names in a folder durable. Raises OSError when the disk refuses."""
         _sync(folder)
 
+    def _group(self) -> list[Landed | None]:
+        """What came within 200 ms of the first, or until somebody needs it: at most 64 objects."""
+        taken = [self._queue.get()]
+        self._due.wait(GROUP_WAIT_S)
+        self._due.clear()
+        with contextlib.suppress(queue.Empty):
+            while len(taken) < GROUP_OBJECTS:
+                taken.append(self._queue.get_nowait())
+            self._due.set()  # there may be more
+        return taken
+
     def _commit_groups(self) -> None:
         while True:
-            taken = list(_group(self._queue))
+            taken = self._group()
             group = [item for item in taken if item]
             if self._filesystem and len(group) >= TOGETHER_FROM:
                 commit_together(group, self._filesystem.sync)
@@ -201,19 +233,7 @@ def _filesystem_of(root: Path) -> Filesystem | None:
         raise refused(root, error) from None
 
 
-def _group(waiting: queue.SimpleQueue[Landed | None]) -> Iterator[Landed | None]:
-    """At most 64 objects or 200 ms: what waits is taken at once, the disk sets the pace."""
-    yield waiting.get()
-    until = time.monotonic() + GROUP_WAIT_S
-    for _ in range(GROUP_OBJECTS - 1):
-        with contextlib.suppress(queue.Empty):
-            if time.monotonic() < until:
-                yield waiting.get_nowait()
-                continue
-        return
-
-
-def _sync(path: Path) -> None:
+def _sync(path: Path | str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -221,22 +241,23 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def commit(group: list[Landed], sync_folder: Callable[[Path], None] = _sync) -> None:
+def commit(group: list[Landed], sync_folder: Callable[[str], None] = _sync) -> None:
     """File fsync, rename, folder fsync for a whole group, then tell each owner.
 
     A file that the disk refuses is told to its owner and leaves nothing under its final name: after
     a failed fsync nobody knows what is on the disk, and the next one may claim success.
     """
-    named: dict[Path, list[Landed]] = {}
+    named: dict[str, list[Landed]] = {}
     for item in group:
+        folder = os.path.dirname(item.final)
         try:
             _sync(item.temporary)
-            _make_folder(item.final.parent)
-            item.temporary.replace(item.final)
+            _make_folder(Path(folder))
+            os.replace(item.temporary, item.final)
         except (OSError, LocalError) as error:
             _refuse(item, item.temporary, error)
         else:
-            named.setdefault(item.final.parent, []).append(item)
+            named.setdefault(folder, []).append(item)
     for folder, items in named.items():
         try:
             sync_folder(folder)
@@ -274,24 +295,24 @@ def commit_together(group: list[Landed], sync: Callable[[], None]) -> None:
 
 def _renamed(item: Landed) -> bool:
     """Give it its final name, in folders that become durable with it."""
-    folder = item.final.parent
     try:
         try:
-            item.temporary.replace(item.final)
+            os.replace(item.temporary, item.final)
         except FileNotFoundError:
+            folder = Path(item.final).parent
             folder.parent.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
-            item.temporary.replace(item.final)
+            os.replace(item.temporary, item.final)
     except OSError as error:
         _refuse(item, item.temporary, error)
         return False
     return True
 
 
-def _refuse(item: Landed, path: Path, error: OSError | LocalError) -> None:
+def _refuse(item: Landed, path: str, error: OSError | LocalError) -> None:
     with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-    item.durable(error if isinstance(error, LocalError) else refused(item.final.parent, error))
+        os.unlink(path)
+    item.durable(error if isinstance(error, LocalError) else refused(Path(item.final).parent, error))
 
 
 def _make_folder(folder: Path) -> None:

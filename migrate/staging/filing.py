@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ class FiledObject(ReadingObject):
 
     def _drop(self) -> None:
         self._close()
-        self.temporary.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.temporary)
 
     def _close(self) -> None:
         if self.descriptor >= 0:
@@ -107,7 +109,8 @@ class LandingObject(FiledObject):
                 inbox.fail(error if isinstance(error, MigrateError) else StagingFull(str(error)))
             inbox.count(-1)
 
-        self.area.land(Landed(self.temporary, self.area.path_of(arrival.digests.wire), durable))
+        landed = Landed(self.temporary, self.area.name_of(arrival.digests.wire), durable)
+        self.area.land(landed, at_once=inbox.all_begun)
         return SUCCESS
 
     def _untrusted(self, error: IllegalDicom) -> int:
@@ -140,7 +143,7 @@ class SpooledObject(FiledObject):
             digested=arrival.digested,
             transfer_syntax_uid=arrival.transfer_syntax_uid,
             received_at=arrival.received_at,
-            path=self.temporary,
+            path=Path(self.temporary),
         )
         return super()._deliver(inbox, spooled)
 

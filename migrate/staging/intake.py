@@ -74,7 +74,7 @@ class Rejected:
 
 @dataclass
 class Inbox:
-    """What has come for one study. Every change wakes whoever waits.
+    """What has come for one study. Whoever waits is woken when nothing is unfinished.
 
     `keep` turns an arrival into the little that stays in memory: a header is not kept per object.
     """
@@ -122,8 +122,15 @@ class Inbox:
             self._wake()
 
     def _wake(self) -> None:
+        """Tell who waits, if that is what he waits for: being woken by every object costs more than receiving it."""
         self.touch()
-        self.changed.notify_all()
+        if not self.unfinished or self.failure:
+            self.changed.notify_all()
+
+    @property
+    def all_begun(self) -> bool:
+        """Whether nothing more is to come than what has begun; one too early or too late does no harm."""
+        return self.unfinished > len(self.expected) - len(self.seen)
 
     def missing(self) -> set[str]:
         """SOP Instance UIDs expected and not yet here."""

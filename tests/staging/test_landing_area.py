@@ -27,7 +27,7 @@ def half_written(area: LandingArea, content: bytes = b"content") -> Path:
     path, descriptor = area.create()
     os.write(descriptor, content)
     os.close(descriptor)
-    return path
+    return Path(path)
 
 
 def land(area: LandingArea, wire_xxh3: str = NAME, content: bytes = b"content") -> Exception | None:
@@ -39,7 +39,7 @@ def land(area: LandingArea, wire_xxh3: str = NAME, content: bytes = b"content") 
         told.append(error)
         heard.set()
 
-    area.land(Landed(half_written(area, content), area.path_of(wire_xxh3), durable))
+    area.land(Landed(str(half_written(area, content)), area.name_of(wire_xxh3), durable), at_once=True)
     assert heard.wait(10)
     return told[0]
 
@@ -76,7 +76,7 @@ def test_what_waits_when_the_area_is_closed_is_made_durable_first(tmp_path: Path
     told: list[Exception | None] = []
     names = [f"{number:032x}" for number in range(GROUP_OBJECTS * 2 + 5)]
     for name in names:
-        area.land(Landed(half_written(area), area.path_of(name), told.append))
+        area.land(Landed(str(half_written(area)), area.name_of(name), told.append))
     area.close()
     assert told == [None] * len(names)
     assert sorted(path.stem for path in area.staged()) == names
@@ -92,8 +92,8 @@ def test_a_file_that_vanished_is_told_to_its_owner_and_the_rest_of_the_group_lan
     group = []
     for name in (NAME, "ff" * 16):
         path = half_written(area)
-        group.append(Landed(path, area.path_of(name), lambda error, name=name: told.update({name: error})))  # type: ignore[misc]
-    group[0].temporary.unlink()
+        group.append(Landed(str(path), area.name_of(name), lambda error, name=name: told.update({name: error})))  # type: ignore[misc]
+    Path(group[0].temporary).unlink()
     commit(group)
     assert isinstance(told[NAME], LocalError)
     assert told["ff" * 16] is None
@@ -115,7 +115,7 @@ def test_half_written_files_of_a_killed_process_are_swept_away_and_landed_ones_s
 
 
 def test_an_object_set_aside_is_kept_and_does_not_count_as_staged(area: LandingArea) -> None:
-    area.set_aside(half_written(area), NAME)
+    area.set_aside(str(half_written(area)), NAME)
     assert (area.root / "quarantine" / f"{NAME}.dcm").read_bytes() == b"content"
     assert list(area.staged()) == []
 
@@ -169,7 +169,7 @@ def test_a_full_disk_leaves_nothing_under_a_final_name_and_lands_again_when_ther
     ballast = small_disk / "ballast"
     fill(ballast)
     told: list[Exception | None] = []
-    landed = Landed(path, area.path_of(NAME), told.append)
+    landed = Landed(str(path), area.name_of(NAME), told.append)
     commit([landed])
     assert isinstance(told[0], StagingFull) or told[0] is None
     assert all(file.stat().st_size for file in area.staged())
@@ -187,7 +187,7 @@ group = []
 for name in ("aa" * 16, "ab" * 16):
     path, descriptor = area.create()
     open(descriptor, "wb").write(b"x")
-    group.append(Landed(path, area.path_of(name), lambda error: os.write(1, b"durable %s" % str(error).encode())))
+    group.append(Landed(path, area.name_of(name), lambda error: os.write(1, b"durable %s" % str(error).encode())))
 os.write(1, b"begin")
 commit(group)
 """
@@ -237,7 +237,7 @@ def test_work_is_begun_for_the_first_time_once_until_it_is_forgotten_or_swept(ar
 class RefusingFolders(LandingArea):
     """A disk that takes files and does not promise their names (EIO on the folder's fsync)."""
 
-    def sync_folder(self, folder: Path) -> None:
+    def sync_folder(self, folder: Path | str) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 

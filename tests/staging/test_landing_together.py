@@ -43,7 +43,7 @@ def complete(area: LandingArea, told: Told) -> list[Landed]:
         path, descriptor = area.create()
         os.write(descriptor, name.encode())
         os.close(descriptor)
-        group.append(Landed(path, area.path_of(name), told.of(name)))
+        group.append(Landed(path, area.name_of(name), told.of(name)))
     return group
 
 
@@ -90,7 +90,7 @@ def test_a_disk_that_cannot_sync_a_group_leaves_nothing_of_it_and_tells_each_own
 def test_a_file_that_vanished_is_told_to_its_owner_and_the_rest_of_the_group_lands(area: LandingArea) -> None:
     told = Told()
     group = complete(area, told)
-    group[0].temporary.unlink()
+    Path(group[0].temporary).unlink()
     commit_together(group, Syncs(area, fails_at=0))
     assert isinstance(told.words.pop(NAMES[0]), LocalError)
     assert told.words == dict.fromkeys(NAMES[1:])
@@ -115,7 +115,7 @@ def durable(error):
 for number in range(64):
     path, descriptor = area.create()
     open(descriptor, "wb").write(b"x")
-    group.append(Landed(path, area.path_of(f"{number:02x}" * 16), durable))
+    group.append(Landed(path, area.name_of(f"{number:02x}" * 16), durable))
 for item in group:
     area.land(item)
 for item in group:

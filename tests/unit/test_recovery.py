@@ -123,7 +123,7 @@ def test_half_written_files_are_deleted(tmp_path: Path, area: LandingArea) -> No
     os.close(descriptor)
     with Journal(tmp_path) as journal:
         recover(journal, area)
-    assert not path.exists()
+    assert not Path(path).exists()
 
 
 def test_what_is_no_business_of_ours_is_left_alone(tmp_path: Path, area: LandingArea) -> None:
