@@ -48,7 +48,7 @@ class Query:
             PeerRefused: No association, or Study Root is not offered.
         """
         association = self._association()
-        wanted = tags_of(keys)
+        wanted = tags_of(("QueryRetrieveLevel", *keys))  # an answer of another level must be seen to be one
         matches = 0
         unsupported = False
 

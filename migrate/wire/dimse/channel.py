@@ -34,12 +34,14 @@ class Patience:
     """How long to wait for a message to begin (None: for ever) and whom to ask while waiting.
 
     `limit` is the name of the limit, for the error. `abandon` is asked about once a tick, between
-    messages only.
+    messages only. `gather_s` lets messages gather for so long before they are read: of a peer that
+    sends many, several are read at once, and waking up for each would cost more than its reading.
     """
 
     wait_s: float | None
     limit: str
     abandon: Callable[[], bool] | None = None
+    gather_s: float = 0.0
 
 
 OpenBody = Callable[[AcceptedContext, CommandSet], Body]

@@ -22,6 +22,9 @@ _COMMAND_PART: Final = 1
 _LAST_PART: Final = 2
 # What we send at most in one P-DATA-TF to a peer that sets no limit or a very large one.
 _LARGEST_SENT_BYTES: Final = 131_072
+# Of command and data set each: what a pause must bring to be worth it, and how many reads go without one if not.
+_SEVERAL_EVENTS: Final = 4
+_MOST_READS_BETWEEN: Final = 64
 # Read and handed to the kernel at a time; fits the second level cache.
 _BLOCK_BYTES: Final = 262_144
 
@@ -49,6 +52,7 @@ class Dialogue:
         self._deadline = 0.0
         self._asked_at = 0.0
         self._buffer: memoryview | None = None
+        self._reads_between = self._unpaused = 1
 
     @property
     def is_open(self) -> bool:
@@ -155,9 +159,7 @@ class Dialogue:
         link = self.link
         if link.closed:
             raise PeerUnavailable("the connection is closed")
-        if link.closed:
-            raise PeerUnavailable("the association has ended")
-        came = link.pump()
+        came = self._gathered(patience.gather_s) if patience.gather_s else link.pump()
         now = time.monotonic()
         if self._deadline and now > self._deadline:
             self.give_up("a message took too long", "transfer_s")
@@ -172,6 +174,21 @@ class Dialogue:
                 self.give_up("the peer fell silent in the middle of a message", "stall_s")
         elif patience.wait_s is not None and link.silent_s > patience.wait_s:
             self.give_up("no answer in time", patience.limit)
+
+    def _gathered(self, gather_s: float) -> bool:
+        """Read after a pause, but rarely where a pause brings nothing more.
+
+        A peer with Nagle on sends the next message only when we have acknowledged the one before.
+        """
+        self._unpaused -= 1
+        if self._unpaused > 0:
+            return self.link.pump()
+        time.sleep(gather_s)
+        came = self.link.pump()
+        few = len(self.link.events) < _SEVERAL_EVENTS
+        self._reads_between = min(2 * self._reads_between, _MOST_READS_BETWEEN) if few else 1
+        self._unpaused = self._reads_between
+        return came
 
     def _may_send(self) -> bool:
         return not self.link.closed and self.link.layer.may_send_data()

@@ -17,6 +17,7 @@ from migrate.wire.dimse.pdu import BadPdu, PduType
 _PDU_HEADER: Final = struct.Struct(">BxI")
 _PDV_HEADER: Final = struct.Struct(">IBB")
 _BOTH_HEADERS: Final = struct.Struct(">BxIIBB")
+_P_DATA_TF: Final = int(PduType.P_DATA_TF)
 
 
 @dataclass(slots=True)
@@ -99,15 +100,16 @@ class Framer:
                 at += taken
                 if not self._whole_left:
                     yield self._finished()
-            elif not self._pdu_left and not self._head and end - at >= 12 and view[at] == PduType.P_DATA_TF:
+            elif not self._pdu_left and not self._head and end - at >= 12 and view[at] == _P_DATA_TF:
                 # The usual case first: both headers are here, nothing needs keeping.
                 _, length, pdv_length, context_id, control = _BOTH_HEADERS.unpack_from(view, at)
                 self._admit(PduType.P_DATA_TF, length)
                 self._pdu_left = length
                 self._open_value(pdv_length, context_id, control)
                 at += 12
-                if not self._pdv_left:
-                    yield self._piece(view[at:at])
+                taken = min(self._pdv_left, end - at)
+                yield self._piece(view[at : at + taken])
+                at += taken
             else:
                 at = self._take_header(view, at)
                 if self._whole is not None and not self._whole_left:

@@ -45,11 +45,9 @@ _NUMBERS: Final = {
 }
 # VRs that an answer may state; anything else (UN, nothing, nonsense) leaves it to the dictionary.
 _SPOKEN: Final = {vr.encode(): vr for vr in (*_TEXT, *_NUMBERS, "SQ", "AT", "OB", "OW", "OF", "OD", "OL", "OV")}
-_Found = list[tuple[str, str, bytes]]
-# Readers for one byte order: tag, VR and short length; long length, which is the only one without a VR.
-_HEADS: Final = {
-    order: (struct.Struct(order + "4s2sH").unpack_from, struct.Struct(order + "I").unpack_from) for order in "<>"
-}
+_Odd = list[tuple[str, str, bytes]]
+_NO_RAW: Final[Mapping[str, bytes]] = {}
+_ESCAPE: Final = "\x1b"
 
 
 def tags_of(keywords: Iterable[str]) -> frozenset[int]:
@@ -90,27 +88,29 @@ def decode(identifier: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) 
     Raises:
         PeerError: The bytes are no data set.
     """
-    syntax = Syntax.of(transfer_syntax_uid)
-    answer = _Answer(syntax)
+    reader = _reader(wanted, transfer_syntax_uid)
+    values: dict[str, str] = {}
     try:
-        # The usual texts are in `values` already: ASCII is the same in every character set.
-        for keyword, vr, value in _pick(identifier, syntax, (_plan(wanted, syntax.order), answer)):
-            answer.take(keyword, vr, value)
+        odd = reader.read(identifier, values)
+        raw = _Answer(values, odd, reader.syntax).raw if odd else _NO_RAW
     except BadElements as bad:
         raise PeerError("an answer to C-FIND cannot be read", cause=str(bad)) from None
-    if _SPECIFIC_CHARACTER_SET not in wanted:
-        answer.values.pop("SpecificCharacterSet", None)
-    return Match(answer.values, answer.raw)
+    if not reader.keeps_character_set:
+        values.pop("SpecificCharacterSet", None)
+    return Match(values, raw)
 
 
 class _Answer:
-    """Collects the values of one answer."""
+    """Decodes those values of one answer that are more than a short ASCII text."""
 
-    def __init__(self, syntax: Syntax) -> None:
-        self.values: dict[str, str] = {}
+    def __init__(self, values: dict[str, str], odd: _Odd, syntax: Syntax) -> None:
+        self.values = values
         self.raw: dict[str, bytes] = {}
-        self.charset = b""
         self._syntax = syntax
+        strange = [raw for keyword, _, raw in odd if keyword == "SpecificCharacterSet"]
+        self.charset = strange[-1] if strange else values.get("SpecificCharacterSet", "").encode("ascii")
+        for keyword, vr, value in odd:
+            self.take(keyword, vr, value)
 
     def take(self, keyword: str, vr: str, value: bytes, depth: int = 1) -> None:
         """Decode one value of any kind."""
@@ -150,62 +150,88 @@ class _Answer:
                     self.take(f"{keyword}[{index}].{name}", _vr(one), one.value, depth + 1)
 
 
-def _pick(value: bytes, syntax: Syntax, into: tuple[Mapping[bytes, tuple[str, str]], _Answer]) -> _Found:
-    """Read the wanted elements: plain texts into the answer's values, the raw (0008,0005) into its charset.
+class _Reader:
+    """Finds the wanted elements of answers in one transfer syntax.
 
-    Returns:
-        (keyword, VR, value) of all others: what they mean may depend on (0008,0005).
+    Nearly all are texts of a short VR in ASCII, which is the same in every character set: they are
+    told by the first bytes of their header alone and cut out of the answer, which was decoded once.
+
+    Attributes:
+        syntax: How the answers are written.
+        keeps_character_set: Whether (0008,0005) is wanted itself.
     """
-    plan, answer = into
-    values, found = answer.values, _Found()
-    head, long_length = _HEADS[syntax.order]
-    at, end = 0, len(value)
-    while at < end:
-        start = at + 8
-        try:
-            key, code, length = head(value, at)
-            if not syntax.explicit:
-                code = b""
-                (length,) = long_length(value, at + 4)
-            elif code in LONG_VRS:
-                (length,) = long_length(value, start)
-                start += 4
-        except struct.error:
-            raise BadElements("an element's header is cut off") from None
-        at = start + length
+
+    def __init__(self, wanted: frozenset[int], syntax: Syntax) -> None:
+        self.syntax = syntax
+        self.keeps_character_set = _SPECIFIC_CHARACTER_SET in wanted
+        self._head = struct.Struct(syntax.order + ("6sH" if syntax.explicit else "4sI")).unpack_from
+        self._long_length = struct.Struct(syntax.order + "I").unpack_from
+        layout = struct.Struct(syntax.order + "HH")
+        self._known = {
+            layout.pack(tag >> 16, tag & 0xFFFF): (keyword_of(tag), vr_of(tag))
+            for tag in wanted | {_SPECIFIC_CHARACTER_SET}
+        }
+        if syntax.explicit:
+            spoken = [vr.encode() for vr in _TEXT if vr.encode() not in LONG_VRS]
+            self._plain = {tag + vr: keyword for tag, (keyword, _) in self._known.items() for vr in spoken}
+        else:
+            self._plain = {tag: keyword for tag, (keyword, vr) in self._known.items() if vr in _TEXT}
+
+    def read(self, value: bytes, values: dict[str, str]) -> _Odd:
+        """Put the plain texts into `values`.
+
+        Returns:
+            (keyword, VR, value) of all others: what they mean may depend on (0008,0005).
+        """
+        head, plain, odd = self._head, self._plain, _Odd()
+        text = value.decode("latin-1")
+        easy = text.isascii() and _ESCAPE not in text
+        at, end = 0, len(value)
+        while at < end:
+            try:
+                key, length = head(value, at)
+            except struct.error:
+                raise BadElements("an element's header is cut off") from None
+            keyword = plain.get(key)
+            if keyword is not None and (after := at + 8 + length) <= end:
+                piece = text[at + 8 : after]
+                if easy or (piece.isascii() and _ESCAPE not in piece):
+                    values[keyword] = piece.rstrip(" \0")
+                    at = after
+                    continue
+            at = self._read_odd(value, at, odd)
+        return odd
+
+    def _read_odd(self, value: bytes, at: int, odd: _Odd) -> int:
+        """One element of any kind; where the next one starts."""
+        key, length = self._head(value, at)
+        tag, code, start = key[:4], key[4:], at + 8
+        if code in LONG_VRS:
+            if start + 4 > len(value):
+                raise BadElements("an element's header is cut off")
+            (length,) = self._long_length(value, start)
+            start += 4
         is_undefined = length == UNDEFINED_LENGTH
-        if is_undefined:
-            at = undefined_end(value, start, syntax)
-        if at > end:
+        after = undefined_end(value, start, self.syntax) if is_undefined else start + length
+        if after > len(value):
             raise BadElements("an element is longer than its data set")
-        known = plan.get(key)
+        known = self._known.get(tag)
         if known is not None:
             keyword, vr = known
-            raw = value[start : at - 8] if is_undefined else value[start:at]
-            vr = _SPOKEN.get(code) or vr
-            if vr in _TEXT and raw.isascii() and b"\x1b" not in raw:
-                values[keyword] = raw.decode("ascii").rstrip(" \0")
-            else:
-                found.append((keyword, vr, raw))
-            if keyword == "SpecificCharacterSet":
-                answer.charset = raw
-    return found
+            odd.append((keyword, _SPOKEN.get(code) or vr, value[start : after - 8 if is_undefined else after]))
+        return after
 
 
 @lru_cache(maxsize=64)
-def _plan(wanted: frozenset[int], order: str) -> dict[bytes, tuple[str, str]]:
-    """The first four bytes of an element -> keyword and the dictionary's VR."""
-    layout = struct.Struct(order + "HH")
-    return {
-        layout.pack(tag >> 16, tag & 0xFFFF): (keyword_of(tag), vr_of(tag))
-        for tag in wanted | {_SPECIFIC_CHARACTER_SET}
-    }
+def _reader(wanted: frozenset[int], transfer_syntax_uid: str) -> _Reader:
+    return _Reader(wanted, Syntax.of(transfer_syntax_uid))
 
 
 def _vr(one: Element) -> str:
     return one.vr if one.vr not in ("", "UN") else vr_of(one.tag)
 
 
+@lru_cache(maxsize=1_024)
 def _tag(keyword: str) -> int:
     tag = tag_of(keyword)
     if tag is None:
@@ -213,6 +239,7 @@ def _tag(keyword: str) -> int:
     return tag
 
 
+@lru_cache(maxsize=1_024)  # the questions of a crawl differ in few of their keys
 def _element(tag: int, value: str, syntax: Syntax) -> bytes:
     vr = vr_of(tag)
     if not value:

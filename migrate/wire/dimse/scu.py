@@ -33,6 +33,9 @@ from migrate.wire.dimse.sinks import StoreSink
 VERIFICATION: Final = "1.2.840.10008.1.1"
 _PENDING: Final = (0xFF00, 0xFF01)
 _MEDIUM: Final = 0
+# After so many answers to one C-FIND more are likely: they are left to gather before they are read.
+_MANY_ANSWERS: Final = 8
+_GATHER_S: Final = 0.002
 
 
 class Association:
@@ -123,13 +126,16 @@ class Association:
             PeerRefused: The model was not accepted.
         """
         request = CommandSet(command_field=CommandField.C_FIND_RQ, affected_sop_class_uid=model_uid)
-        command = self._ask(request, identifier)
+        command, patience, answers = self._ask(request, identifier), self._patience(), 0
         with self._running_request(model_uid, command):
             while True:
-                message = self._response(command, self._patience())
+                message = self._response(command, patience)
                 status = message.command.status or 0
                 if status not in _PENDING:
                     return message.command
+                answers += 1
+                if answers == _MANY_ANSWERS:
+                    patience = replace(patience, gather_s=_GATHER_S)
                 on_answer(status, _identifier(message), message.context.transfer_syntax)
 
     def move(  # noqa: PLR0913, PLR0917  the parts of a C-MOVE request and who listens

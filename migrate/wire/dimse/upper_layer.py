@@ -106,6 +106,8 @@ class UpperLayer:
 
     def outgoing(self) -> bytes:
         """Take what must be sent now."""
+        if not self._outgoing:
+            return b""
         taken, self._outgoing = bytes(self._outgoing), bytearray()
         return taken
 
@@ -157,22 +159,17 @@ class UpperLayer:
         """
         if self.state in (State.IDLE, State.AWAITING_CLOSE):
             return
-        frames = self._framer.feed(view)
-        while True:
-            try:
-                frame = next(frames, None)
-            except BadPdu as bad:
-                yield from self.violated(str(bad), bad.reason)
-                return
-            if frame is None:
-                return
-            if type(frame) is Fragment:
-                # Admitted with its PDU header: Sta6 and Sta7 are the only states that let it in.
-                yield frame
-            elif type(frame) is WholePdu:
-                yield from self._whole(frame)
-            if self.state in (State.IDLE, State.AWAITING_CLOSE):
-                return
+        try:
+            for frame in self._framer.feed(view):
+                if type(frame) is Fragment:
+                    # Admitted with its PDU header: Sta6 and Sta7 are the only states that let it in.
+                    yield frame
+                elif type(frame) is WholePdu:
+                    yield from self._whole(frame)
+                    if self.state in (State.IDLE, State.AWAITING_CLOSE):
+                        return
+        except BadPdu as bad:
+            yield from self.violated(str(bad), bad.reason)
 
     def violated(self, fact: str, reason: int = 6) -> Iterator[Event]:
         """Abort as the service provider because of what the peer sent: Evt19."""
@@ -198,8 +195,7 @@ class UpperLayer:
         """Look at a PDU's type and length before any of its body is read."""
         limits = self._limits
         if pdu_type is PduType.P_DATA_TF:
-            action = TRANSITIONS.get((Happening.P_DATA_TF_PDU, self.state))
-            if action not in ("DT-2", "AR-6"):
+            if self.state is not State.ASSOCIATED and not self._takes_data():
                 raise BadPdu("P-DATA-TF outside an association", _UNEXPECTED_PDU)
             if length > limits.max_pdu_bytes + limits.pdu_slack_bytes:
                 raise BadPdu(f"P-DATA-TF of {length} bytes, max_pdu_bytes={limits.max_pdu_bytes}")
@@ -210,6 +206,9 @@ class UpperLayer:
         cap = limits.max_associate_bytes if is_long else _SHORT_PDU_BYTES
         if length > cap:
             raise BadPdu(f"{pdu_type.name} of {length} bytes, max_associate_bytes={cap}")
+
+    def _takes_data(self) -> bool:
+        return TRANSITIONS.get((Happening.P_DATA_TF_PDU, self.state)) in ("DT-2", "AR-6")
 
     def _whole(self, frame: WholePdu) -> Iterator[Event]:
         happening, decode = _DECODERS[frame.pdu_type]
