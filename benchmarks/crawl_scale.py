@@ -47,6 +47,7 @@ FIRST, LAST = date(1990, 1, 1), date(2027, 12, 31)
 WATCH_EVERY_S = 10.0
 STUDIES_PER_PATIENT = 3
 ID_LETTERS = "0123456789M"
+ALL = "all"
 
 
 def optimum(archive: FormulaArchive, cap: int) -> int:
@@ -155,10 +156,11 @@ def ordered(words: Sequence[str]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def sinned(plan: FormulaPlan, signal: str) -> Iterator[dict[str, Any]]:
-    """The same archive with each misbehaviour of the property test alone, and with all of them at once."""
+def sinned(plan: FormulaPlan, signal: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The same archive with misbehaviours of the property test alone, or with all of them at once ("all")."""
     everything = {name: values[-1] for name, values in MISBEHAVIOURS.items()}
-    for name, sins in [*((name, {name: value}) for name, value in everything.items()), ("all", everything)]:
+    for name in names or (*everything, ALL):
+        sins = everything if name == ALL else {name: everything[name]}
         orders = FindMisbehaviours(result_cap=plan.cap, cap_signal=signal, **sins)
         try:
             found = measure(plan, orders)
@@ -178,12 +180,13 @@ def main() -> None:
     parser.add_argument("--cap", type=int, default=500)
     parser.add_argument("--signal", choices=CAP_SIGNALS, default="silent")
     parser.add_argument("--misbehaviour", action="append", default=[], metavar="NAME=JSON")
-    parser.add_argument("--each", action="store_true", help="each misbehaviour alone, and all at once")
+    each = "these misbehaviours, each alone; none named: every one, and all at once"
+    parser.add_argument("--each", nargs="*", metavar="NAME", choices=(*MISBEHAVIOURS, ALL), help=each)
     parser.add_argument("--into", type=Path, help="also into this file")
     asked = parser.parse_args()
     plan = FormulaPlan(studies=asked.studies, cap=asked.cap)
-    if asked.each:
-        for line in sinned(plan, asked.signal):
+    if asked.each is not None:
+        for line in sinned(plan, asked.signal, asked.each):
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
         return
