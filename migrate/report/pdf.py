@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from migrate.errors import LocalError, UsageError
@@ -15,15 +16,19 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 TIMEOUT_S = 120.0
 
 
-def print_pdf(page: Path) -> Path:
+def print_pdf(page: Path, browsers: Sequence[str] = BROWSERS) -> Path:
     """Print a page of ours into a PDF of the same name beside it.
+
+    Args:
+        page: The HTML file.
+        browsers: Programs to print with, the first one that there is; without any, WeasyPrint prints.
 
     Raises:
         UsageError: There is neither a browser nor WeasyPrint.
         LocalError: Printing failed.
     """
     target = page.with_suffix(".pdf")
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = next(filter(None, map(shutil.which, browsers)), None)
     try:
         if browser:
             _by_browser(browser, page, target)

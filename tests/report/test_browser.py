@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import re
 import shutil
 import subprocess
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +21,9 @@ import pytest
 from migrate.cli.app import Session
 from migrate.cli.dashboard import site
 from migrate.cli.pages import Pages
-from migrate.report.facts import Exceptional, Facts
+from migrate.manifest.schema import TABLES
+from migrate.model import ExceptionClass
+from migrate.report.facts import Digest, Exceptional, Facts
 from migrate.report.html import Dress, render
 from migrate.report.pdf import BROWSERS, print_pdf
 from migrate.report.sections import SECTIONS
@@ -202,13 +207,54 @@ def test_axe_finds_nothing_serious(browser: Browser, reported: Reported, axe: st
     assert serious == []
 
 
-def test_the_certificate_is_one_printed_page(reported: Reported) -> None:
-    if not any(map(shutil.which, BROWSERS)):
+def crowded_certificate() -> str:
+    """The certificate of a run in which everything happened: every class of exception, every table written."""
+    line = Exceptional(
+        exception_class="",
+        study_instance_uid="",
+        state="QUARANTINED",
+        facility="General",
+        detail="",
+        since="2026-03-01T00:00:00+00:00",
+        age_days=1,
+    )
+    exceptions = [replace(line, exception_class=one.value) for one in ExceptionClass]
+    digests = [Digest(table=table, files=1_000, rows=10**9, xxh3="0" * 32) for table in TABLES]
+    facts, words = Facts(name="all", source="S", destination="D", generated_at="2026-03-01 12:00 UTC"), Words("en")
+    facts = replace(facts, exceptions=exceptions, digests=digests)
+    return render([SECTIONS["certificate"](facts, words)], facts, words, Dress())
+
+
+@pytest.mark.parametrize("printer", ["browser", "weasyprint"])
+@pytest.mark.parametrize("of", ["the example", "everything"])
+def test_the_certificate_is_one_printed_page(printer: str, of: str, reported: Reported, tmp_path: Path) -> None:
+    if printer == "browser" and not any(map(shutil.which, BROWSERS)):
         pytest.skip("needs Chromium: apt-get install chromium")
-    pdf = print_pdf(reported.folder / "reports" / CERTIFICATE)
-    content = pdf.read_bytes()
+    if printer == "weasyprint" and not prints("weasyprint"):
+        pytest.skip("needs WeasyPrint and Pango: apt-get install libpango-1.0-0")
+    page = tmp_path / CERTIFICATE
+    example = (reported.folder / "reports" / CERTIFICATE).read_text(encoding="utf-8")
+    page.write_text(example if of == "the example" else crowded_certificate(), encoding="utf-8")
+    content = print_pdf(page, BROWSERS if printer == "browser" else ()).read_bytes()
     assert content.startswith(b"%PDF-")
-    assert len(re.findall(rb"/Type\s*/Page\b", content)) == 1
+    assert pages_of(content) == 1
+
+
+def prints(package: str) -> bool:
+    """It is installed, with the system's libraries that it needs."""
+    try:
+        return importlib.import_module(package) is not None
+    except (ImportError, OSError):
+        return False
+
+
+def pages_of(pdf: bytes) -> int:
+    """The page objects of a PDF, those in compressed object streams included (ISO 32000-1 7.5.7)."""
+    parts = [pdf]
+    for found in re.finditer(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        with contextlib.suppress(zlib.error):
+            parts.append(zlib.decompressobj().decompress(found[1]))
+    return sum(len(re.findall(rb"/Type\s*/Page\b", part)) for part in parts)
 
 
 def test_the_dashboard_draws_itself_and_says_when_it_lost_its_server(browser: Browser, reported: Reported) -> None:
