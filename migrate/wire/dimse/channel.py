@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from migrate.wire.dimse.bodies import Body
 from migrate.wire.dimse.command import CommandSet
@@ -20,8 +20,7 @@ class AcceptedContext:
     transfer_syntax: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One complete DIMSE message; `body` took its data set, if it had one."""
 
     context: AcceptedContext

@@ -110,6 +110,12 @@ class Framer:
                 taken = min(self._pdv_left, end - at)
                 yield self._piece(view[at : at + taken])
                 at += taken
+            elif self._pdu_left and not self._head and end - at >= 6:
+                # Another value in the same PDU, its header here as well.
+                self._open_value(*_PDV_HEADER.unpack_from(view, at))
+                at += 6
+                if not self._pdv_left:
+                    yield self._piece(view[at:at])
             else:
                 at = self._take_header(view, at)
                 if self._whole is not None and not self._whole_left:
