@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -94,9 +94,12 @@ class Recorder:
 
     # ---- questions and copies
 
-    def queried(self, sop_class_uid: str, transfer_syntax_uid: str, query: bytes) -> None:
-        """We asked the source. The encoded identifier has no value that identifies, unless that is configured."""
-        leg = self.inbound
+    def queried(self, sop_class_uid: str, transfer_syntax_uid: str, query: bytes, leg: Leg | None = None) -> None:
+        """We asked the source, or whoever `leg` comes from.
+
+        The encoded identifier has no value that identifies, unless that is configured.
+        """
+        leg = leg or self.inbound
         subject = Subject(
             id=sop_class_uid,
             id_type=codes.SOP_CLASS_ID,
@@ -132,6 +135,16 @@ class Recorder:
         block = self.config.source
         source = Participant(user_id=block.ae_title, role=codes.SOURCE, ae_titles=(block.ae_title,), host=block.host)
         return Leg(source=source, destination=self._us(codes.DESTINATION))
+
+    @property
+    def booked(self) -> Leg:
+        """From the worklist to us."""
+        block = self.config.plan.worklist
+        if block is None:
+            raise ConfigError("no worklist is configured", "give [plan.worklist] its ae_title, host and port")
+        ris = Participant(user_id=block.ae_title, role=codes.SOURCE, ae_titles=(block.ae_title,), host=block.host)
+        us = replace(self._us(codes.DESTINATION), ae_titles=(block.calling_ae_title or self.config.calling_ae_title,))
+        return Leg(source=ris, destination=us)
 
     @property
     def outbound(self) -> Leg:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
@@ -53,12 +54,14 @@ def wlmscpfs_running(bookings: Sequence[Booking], folder: Path) -> Iterator[Work
 
 
 @contextmanager
-def orthanc_worklist_running(bookings: Sequence[Booking], folder: Path) -> Iterator[WorklistPeer]:
-    """Orthanc with the plugin of its own Debian package."""
+def orthanc_worklist_running(
+    bookings: Sequence[Booking], folder: Path, more: Mapping[str, Any] | None = None
+) -> Iterator[WorklistPeer]:
+    """Orthanc with the plugin of its own Debian package; `more` are keys of its configuration file."""
     lists = folder / "worklists"
     _write(bookings, lists)
     plugin = tools.plugin("libModalityWorklists.so", "orthanc")
-    options = {"Plugins": [str(plugin)], "Worklists": {"Enable": True, "Database": str(lists)}}
+    options = {"Plugins": [str(plugin)], "Worklists": {"Enable": True, "Database": str(lists)}, **(more or {})}
     settings = OrthancSettings(ae_title=AE_TITLE, modalities={"MIGRATE": 104}, options=options)
     with orthanc_running(settings, folder / "orthanc") as server:
         yield WorklistPeer(server.ae_title, server.port)

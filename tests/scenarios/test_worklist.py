@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
+import trustme
 
+from migrate.audit.check import check
+from migrate.audit.trail import FOLDER, files, lines
+from migrate.dicom.uid import MODALITY_WORKLIST_FIND
 from migrate.engine.planning import register_found
 from migrate.errors import PeerRefused, PeerUnavailable
 from migrate.journal.states import State
@@ -18,6 +24,7 @@ from migrate.manifest.place import Manifests
 from migrate.manifest.write import replace_table
 from migrate.wire.dimse.endpoint import Endpoint
 from migrate.wire.worklist import booked_patients
+from tests.audit.schema import violations
 from tests.cli.inline import say
 from tests.peers.dcmtk import Dcmqrscp
 from tests.peers.ports import free_port
@@ -124,6 +131,67 @@ def test_the_answer_is_kept_for_its_owner_and_plans_are_made_from_it_when_the_wo
     assert kept.read_bytes() == before
     assert say(folder, "plan").code == 0
     assert order_of(folder)[0] == "1.2.3.2"
+
+
+def test_every_question_stands_in_the_audit_trail_with_its_day_and_nobody_in_it(
+    folder: Path, ris: WorklistPeer
+) -> None:
+    configure(folder, ris)
+    assert say(folder, "plan", "--worklist").code == 0
+    told = [entry["message"] for path in files(folder / FOLDER) for _, entry in lines(path) if entry]
+    assert [violation for message in told for violation in violations(message)] == []
+    queries = [
+        base64.b64decode(query.text or "")
+        for message in told
+        for query in ET.fromstring(message).iter("ParticipantObjectQuery")
+    ]
+    days = [f"{TODAY + timedelta(days=shift):%Y%m%d}".encode() for shift in range(8)]
+    assert len(queries) == len(days)
+    assert all(day in query for day, query in zip(days, queries, strict=True))
+    asked = [message for message in told if "110112" in message]
+    assert all('UserID="RIS"' in message and MODALITY_WORKLIST_FIND in message for message in asked)
+    assert "SECRET" not in "".join(told)
+    assert check(folder).whole
+
+
+def test_a_question_that_nobody_answered_stands_in_the_audit_trail(folder: Path) -> None:
+    said = say(folder, "plan", "--worklist")
+    assert said.code == PeerUnavailable.exit_code
+    told = [entry["message"] for path in files(folder / FOLDER) for _, entry in lines(path) if entry]
+    assert any("110121" in message and 'EventOutcomeIndicator="8"' in message for message in told)
+
+
+@pytest.mark.orthanc
+@pytest.mark.parametrize("trusted", [True, False], ids=["known authority", "another authority"])
+def test_the_worklist_is_asked_over_tls_where_it_is_configured(folder: Path, tmp_path: Path, trusted: bool) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    theirs, ours = (pems(tmp_path / name, authority, authority) for name in ("ris", "us"))
+    if not trusted:
+        ours = pems(tmp_path / "stranger", authority, stranger)
+    secured = {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(theirs / "cert.pem"),
+        "DicomTlsPrivateKey": str(theirs / "key.pem"),
+        "DicomTlsTrustedCertificates": str(theirs / "ca.pem"),
+    }
+    with orthanc_worklist_running(BOOKINGS, tmp_path / "peer", secured) as peer:
+        configure(folder, peer)
+        with (folder / "migration.toml").open("a", encoding="utf-8") as file:
+            file.write("[tls]\n")
+            file.writelines(f'{name} = "{ours}/{name}.pem"\n' for name in ("cert", "key", "ca"))
+        said = say(folder, "--json", "plan", "--worklist")
+    assert said.code == (0 if trusted else PeerUnavailable.exit_code), said.stderr
+    assert not trusted or said.json["worklist"]["steps"] == 5
+
+
+def pems(folder: Path, authority: trustme.CA, trusts: trustme.CA) -> Path:
+    """A folder with cert.pem and key.pem for 127.0.0.1, and ca.pem of whom to trust."""
+    folder.mkdir()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    trusts.cert_pem.write_to_path(folder / "ca.pem")
+    return folder
 
 
 @pytest.mark.dcmtk
