@@ -48,6 +48,7 @@ _PAD: Final = b" \0"
 _PN_PAD: Final = b" \0^"
 _LENGTH: Final = struct.Struct("<BI")
 _key = itemgetter(0)
+_SHORT_BYTES: Final = 64  # most texts are short, and the same in every object of a series
 _ITEM_LENGTH: Final = struct.Struct("<I")
 _VALUE, _RAW, _SEQUENCE = b"vrs"
 _TEXT_VRS: Final = frozenset({"SH", "LO", "ST", "LT", "UC", "UT", "PN"})
@@ -72,6 +73,9 @@ class Reading:
     charset: tuple[str, ...] = ("",)
     little_endian: bool = True
     learnt: Learnt = field(default_factory=dict)
+
+
+_ASCII: Final = Reading()
 
 
 @lru_cache(maxsize=1024)
@@ -130,6 +134,15 @@ _READERS: Final[dict[str, Callable[[bytes], bytes]]] = {
 }
 
 
+@lru_cache(maxsize=16_384)
+def _short_text(value: bytes) -> bytes | None:
+    """The record body of a plain text; None where a character set decides."""
+    if not value.isascii() or b"\x1b" in value:
+        return None
+    clean = _several(value)
+    return _heading(len(clean)) + clean
+
+
 def _text(value: bytes, vr: str, reading: Reading) -> bytes:
     """A record body for text: UTF-8 without padding, or the raw bytes and their character set."""
     if vr in _TEXT_VRS and not (value.isascii() and b"\x1b" not in value):
@@ -157,6 +170,11 @@ def _even_text(value: bytes, vr: str, reading: Reading) -> bytes:
     if body[0] == _RAW or not len(body) - _LENGTH.size & 1:
         return body
     return _LENGTH.pack(_VALUE, len(body) - _LENGTH.size + 1) + body[_LENGTH.size :] + (b"\0" if vr == "UI" else b" ")
+
+
+@lru_cache(maxsize=16_384)
+def _short_even_text(value: bytes, vr: str) -> bytes:
+    return _even_text(value, vr, _ASCII)
 
 
 def _sequence(items: Iterable[Item], reading: Reading) -> bytes:
@@ -213,6 +231,8 @@ def _body(element: Element, vr: str, reading: Reading) -> bytes:
 def _unknown(value: bytes, vr: str, reading: Reading) -> bytes:
     """An element that the dictionary does not know, or a sequence that is written as something else."""
     if vr in _READERS:
+        if len(value) <= _SHORT_BYTES and value.isascii() and b"\x1b" not in value:
+            return _short_even_text(value, vr)
         return _even_text(value, vr, reading)
     items = sequence_in(value, explicit=False, little=True)
     return _binary(value, vr, reading) if items is None else _sequence(items, reading)
@@ -244,12 +264,9 @@ def records(elements: Iterable[Element], reading: Reading) -> list[Record]:
         if public is None or value is None:
             continue
         key, vr, simple = public
-        # The fast lane for most elements: one text value in ASCII; anything else goes by `_body`.
-        if simple and items is None and value.isascii() and b"\\" not in value and b"\x1b" not in value:
-            clean = value.strip(_PAD)
-            found.append((key, key + _heading(len(clean)) + clean, element))
-        else:
-            found.append((key, key + _body(element, vr, reading), element))
+        # The fast lane for most elements: a short text in ASCII; anything else goes by `_body`.
+        body = _short_text(value) if simple and items is None and len(value) <= _SHORT_BYTES else None
+        found.append((key, key + (body or _body(element, vr, reading)), element))
     if private:
         found += private_records(private, reading)
     found.sort(key=_key)

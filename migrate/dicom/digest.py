@@ -178,9 +178,8 @@ class Digester:
         """
         if self._illegal is not None:
             raise self._illegal
-        header = self._tokenizer.close()
-        bulk = self._bulk_digests(header)
-        header = replace(header, bulk_xxh3=bulk)
+        header = self._tokenizer.close(self._bulk.digests)
+        self._settle_document(header)
         digests = Digests(
             wire=self.wire(),
             bulk=combined_bulk(header),
@@ -188,13 +187,12 @@ class Digester:
         )
         return Digested(digests=digests, header=header, size_bytes=self._size)
 
-    def _bulk_digests(self, header: Header) -> dict[int, str]:
-        found = self._bulk.digests
+    def _settle_document(self, header: Header) -> None:
+        """Now that its true length is known, a document counts without the byte that pads it."""
         document = header.elements.get(ENCAPSULATED_DOCUMENT)
         without = self._bulk.without_last_byte
         if document and without and header.number(ENCAPSULATED_DOCUMENT_LENGTH) == document.length - 1:
-            found[ENCAPSULATED_DOCUMENT] = without
-        return found
+            self._bulk.digests[ENCAPSULATED_DOCUMENT] = without
 
 
 def digest_of(content: bytes | memoryview, transfer_syntax_uid: str) -> Digested:

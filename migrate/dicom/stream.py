@@ -7,7 +7,7 @@ pass is complete: a data set that was cut anywhere raises IllegalDicom when it i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import BinaryIO, Final
 
@@ -36,7 +36,9 @@ from migrate.dicom.walk import (
 DEFAULT_LIMITS: Final = ParseLimits()
 
 _NOTHING: Final = memoryview(b"")
+_NO_DIGESTS: Final[Mapping[int, str]] = {}
 _PIXEL_DATA_PROVIDER_URL: Final = 0x00287FE0
+_PIXELS: Final = frozenset({*PIXEL_ELEMENTS, _PIXEL_DATA_PROVIDER_URL})
 _FIRST_GROUP: Final = 0x0008
 _BELOW: Final = (_FIRST_GROUP << 16) - 1
 _HEAD_BYTES: Final = 8
@@ -100,8 +102,11 @@ class Tokenizer:
             self._passing.skip(count)
             self._base += count
 
-    def close(self) -> Header:
+    def close(self, bulk_xxh3: Mapping[int, str] = _NO_DIGESTS) -> Header:
         """End the data set.
+
+        Args:
+            bulk_xxh3: Digests of the bulk values by tag; becomes part of the header as it is.
 
         Raises:
             IllegalDicom: It ends inside an element, or without the pixels it describes.
@@ -124,6 +129,7 @@ class Tokenizer:
             syntax=self._syntax,
             size_bytes=self._base,
             deviations=tuple(self._walker.deviations),
+            bulk_xxh3=bulk_xxh3,
         )
 
     def _push(self, view: memoryview) -> None:
@@ -305,9 +311,9 @@ class Tokenizer:
 
     def _refuse_missing_pixels(self) -> None:
         """A header that describes pixels without any is an object that was cut between two elements."""
-        if expected_pixel_bytes(self._elements, little=self._syntax.little_endian) is None:
+        if not self._elements.keys().isdisjoint(_PIXELS):
             return
-        if self._elements.keys().isdisjoint({*PIXEL_ELEMENTS, _PIXEL_DATA_PROVIDER_URL}):
+        if expected_pixel_bytes(self._elements, little=self._syntax.little_endian) is not None:
             self._walker.refuse_at("the header describes an image and no pixel data follows", self._base)
 
 
