@@ -130,24 +130,37 @@ def read_table(
         return dataset.to_table(columns=list(columns) if columns is not None else None, filter=where)
 
 
-def arrow_batches(
-    run_folder: Path, table: str, columns: Sequence[str] | None = None, where: ds.Expression | None = None
-) -> Iterator[pa.RecordBatch]:
-    """A table batch by batch, in the order of its parts; memory holds a few batches.
+def arrow_batches(run_folder: Path, table: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A table batch by batch, in the order of its parts; memory holds one batch and what it was decoded from.
+
+    A dataset's own scanner reads ahead of a slow consumer, up to whole parts.
 
     Raises:
         FormatTooNew: A file was written by a newer version.
         ManifestDamaged: A file cannot be read; its name is in the facts.
     """
-    dataset = scan(run_folder, table)
-    with readable(run_folder / "manifests" / table):
-        yield from dataset.to_batches(
-            columns=list(columns) if columns is not None else None,
-            filter=where,
-            batch_size=ROWS_PER_BATCH,
-            batch_readahead=2,
-            fragment_readahead=1,
-        )
+    schema = schema_of(table)
+    if "source" not in schema.names:
+        schema = schema.append(pa.field("source", pa.string()))
+    wanted = pa.schema([schema.field(name) for name in columns or schema.names])
+    for source in sources_of(run_folder, table):
+        for part in parts_of(Manifests(run_folder, source), table):
+            with readable(part), pq.ParquetFile(part, page_checksum_verification=True) as file:
+                held = [name for name in wanted.names if name in file.schema_arrow.names]
+                for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, columns=held, use_threads=False):
+                    yield _fitted(batch, wanted, source)
+
+
+def _fitted(batch: pa.RecordBatch, wanted: pa.Schema, source: str) -> pa.RecordBatch:
+    """With every column that is wanted: those of an older format are null, the source is that of the folder."""
+    columns = []
+    for field in wanted:
+        if field.name in batch.schema.names:
+            columns.append(batch[field.name].cast(field.type))
+        else:
+            value = source if field.name == "source" else None
+            columns.append(pa.repeat(pa.scalar(value, field.type), batch.num_rows))
+    return pa.RecordBatch.from_arrays(columns, schema=wanted)
 
 
 def batches(run_folder: Path, table: str, columns: Sequence[str] | None = None) -> Iterator[dict[str, list[Any]]]:
