@@ -115,7 +115,8 @@ SET_CHECKED = """UPDATE instances SET state = ?, method = ?, outcome = ?, differ
 DROP_INSTANCE = "DELETE FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ?"
 DROP_UNVERIFIED = "DELETE FROM instances WHERE study_instance_uid = ? AND state <> 'VERIFIED'"
 DROP_INSTANCES = "DELETE FROM instances WHERE study_instance_uid = ?"
-KEEP_FLUSHED = "UPDATE instances SET flushed = 1 WHERE study_instance_uid = ?"
+# What rules changed is in the tables now: patients' values stay in none but theirs. A retry works it out again.
+KEEP_FLUSHED = "UPDATE instances SET flushed = 1, changes = NULL WHERE study_instance_uid = ?"
 COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum(sent_at IS NOT NULL), 0),
   coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
   coalesce(sum(CASE WHEN state = 'VERIFIED' THEN size_bytes END), 0) FROM instances WHERE flushed = 0"""
