@@ -63,8 +63,9 @@ class Capped:
 
 
 class Said(StrEnum):
-    """What a crawl says of itself. `WRONG`: closed with a study missing, or with a study that is not there.
+    """What a crawl says of itself.
 
+    `WRONG`: closed with a study missing, with one that is not there, or with a window named open.
     `STOPPED`: it ends with an error that says that the peer does not answer.
     """
 
@@ -169,5 +170,7 @@ def judged(studies: tuple[StudyFacts, ...], capped: Capped, orders: FindMisbehav
     if not result.closed(whole=True):
         named = result.certificate.open_windows or result.confirmed.doubts
         return (Said.OPEN, "") if named else (Said.WRONG, "not closed, and no window named")
+    if result.certificate.open_windows:
+        return Said.WRONG, f"closed, and yet it names {result.certificate.open_windows}"
     missing = truth - found - hidden(studies, capped.cap)
     return (Said.WRONG, f"closed without {sorted(missing)}") if missing else (Said.CLOSED, "")

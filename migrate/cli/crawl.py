@@ -124,7 +124,7 @@ def _lines(found: Any) -> list[str]:
     lines += [f"{count:,} x {name}" for name, count in sorted(found.defects.items())]
     lines += [*_delta_lines(found.delta), *_list_lines(found.against)]
     if found.closed:
-        return [*lines, "closed: every window is proven"]
+        return [*lines, f"closed: every window is proven{', or lies in one that is' if found.covered_windows else ''}"]
     lines += [f"doubt: {doubt}" for doubt in found.doubts]
     lines += [f"open: {window}" for window in found.open_windows[:20]]
     return [*lines, "not closed: something may be missing; run it again, or compare with a list from the RIS"]

@@ -68,7 +68,11 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _column("started_at", TEXT, "when it was first asked"),
             _column("finished_at", TEXT, "when it was decided"),
             _CRAWL,
-            _column("state", TEXT, "open, split or leaf"),
+            _column(
+                "state",
+                TEXT,
+                "open, split, leaf, or covered: not proven itself, it lies in a window that is closed by other keys",
+            ),
             _column("why", TEXT, "why the window counts as closed, or what keeps it open"),
             _column("called_ae_title", TEXT, "who was asked: counts depend on it"),
         ),

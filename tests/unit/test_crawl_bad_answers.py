@@ -248,3 +248,21 @@ def test_a_range_alone_promises_nothing_for_the_rest(tmp_path: Path) -> None:
     assert result.closed
     assert result.studies == 1
     assert result.estimated_undiscovered is None
+
+
+def test_a_window_that_lies_in_a_closed_one_is_not_named_open(tmp_path: Path) -> None:
+    same_day = ListArchive(
+        study_facts(
+            f"1.2.{n}", StudyDate="20200101", StudyTime=f"{n:02d}1500", PatientID=f"P{n}", AccessionNumber=f"A{n}"
+        )
+        for n in range(9)
+    )
+    orders = FindMisbehaviours(result_cap=4, cap_signal="FE00", ignores_time=True)
+    result, _ = crawled(tmp_path, same_day, orders, alphabet="AP0123456789", small_archive=0)
+    windows = read_table(tmp_path, "windows").to_pylist()
+    covered = [window for window in windows if window["state"] == "covered"]
+    assert result.closed, (result.open_windows, result.doubts)
+    assert result.open_windows == ()
+    assert len(covered) == result.covered_windows > 0
+    assert all(window["closed"] for window in windows)
+    assert all("does not honour" in window["why"] and "closed" in window["why"] for window in covered)

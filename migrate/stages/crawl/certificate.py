@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -12,7 +12,9 @@ from migrate.stages.crawl.confirm import Expectations, time_cut_days
 from migrate.stages.crawl.nodes import from_json
 from migrate.stages.crawl.windows import ACCESSION, DATE, PATIENT, shown_ends, shown_id
 
+COVERED = "covered"
 _AXIS_CODES = {DATE: 0, PATIENT: 1, ACCESSION: 2}
+_STATES = {"open": "open", "rest": "open", "failed": "open", "leaf": "leaf"}
 _ROWS_PER_BATCH = 5_000
 _MOST_NAMED = 1_000
 
@@ -52,15 +54,19 @@ class Certificate:
 
 
 def certify(windows: Callable[[], Iterable[WindowRow]]) -> Certificate:
-    """Read the certificate from the windows of a crawl, which are streamed several times."""
-    codes, roots = [-1], dict.fromkeys(_AXIS_CODES, True)
+    """Read the certificate from the windows of a crawl, which are streamed, again where some are open."""
+    codes, roots, left = [-1], dict.fromkeys(_AXIS_CODES, True), []
     swept, universal, count, capped = set(), False, 0, 0
+    cut_by_time: set[date] = set()
     for row in windows():
         axis = axis_of(row)
         codes.extend([-1] * (row.ordinal + 1 - len(codes)))
         count, capped = count + 1, capped + row.capped
+        cut_by_time |= time_cut_days((row,))
         if row.proven:
             codes[row.ordinal] = _AXIS_CODES[axis]
+        if not row.closed:
+            left.append(row)
         if row.parent is None:
             roots[axis] = roots[axis] and row.closed
         if row.parent is None and "=" not in row.window_id:
@@ -72,10 +78,31 @@ def certify(windows: Callable[[], Iterable[WindowRow]]) -> Certificate:
         axes=frozenset(axis for axis in swept if roots[axis]),
         swept=frozenset(swept),
         universal=universal,
-        open_windows=_open_windows(windows),
+        open_windows=() if universal else _named(left, _inside_closed(left, windows)),
         axis_of_window=codes,
-        days_cut_by_time=time_cut_days(windows()),
+        days_cut_by_time=frozenset(cut_by_time),
     )
+
+
+def covered_windows(windows: Callable[[], Iterable[WindowRow]], *, universal: bool) -> frozenset[int]:
+    """The ordinals of windows that are not closed and need not be.
+
+    A window around them is closed all the same, by another key; or the question without any key was
+    answered whole (`universal`).
+    """
+    left = [row for row in windows() if not row.closed]
+    return frozenset(row.ordinal for row in left) if universal else _inside_closed(left, windows)
+
+
+def _inside_closed(left: list[WindowRow], windows: Callable[[], Iterable[WindowRow]]) -> frozenset[int]:
+    around = {row.parent for row in left}
+    closed = {row.window_id for row in windows() if row.closed and row.window_id in around} if left else set()
+    found = set()
+    for row in left:  # a window was made before its pieces
+        if row.parent in closed:
+            closed.add(row.window_id)
+            found.add(row.ordinal)
+    return frozenset(found)
 
 
 def axis_of(row: WindowRow) -> str:
@@ -83,11 +110,12 @@ def axis_of(row: WindowRow) -> str:
     return row.window_id.partition(":")[0]
 
 
-def _open_windows(windows: Callable[[], Iterable[WindowRow]]) -> tuple[str, ...]:
+def _named(left: list[WindowRow], covered: frozenset[int]) -> tuple[str, ...]:
     """The windows that keep others open: open themselves, and not because of a piece."""
-    parents = {row.parent for row in windows() if not row.closed and row.parent != row.window_id}
-    rows = (row for row in windows() if not row.closed and row.window_id not in parents)
-    return tuple(f"{shown_name(row)} ({row.why or 'not asked'})" for row in islice(rows, _MOST_NAMED))
+    rows = [row for row in left if row.ordinal not in covered]
+    parents = {row.parent for row in rows if row.parent != row.window_id}
+    named = (row for row in rows if row.window_id not in parents)
+    return tuple(f"{shown_name(row)} ({row.why or 'not asked'})" for row in islice(named, _MOST_NAMED))
 
 
 def shown_name(row: WindowRow) -> str:
@@ -98,10 +126,13 @@ def shown_name(row: WindowRow) -> str:
     return shown if shown == row.window_id else f"{shown}#{row.ordinal}"
 
 
-def window_columns(rows: Iterable[WindowRow], crawl_id: str, called_ae_title: str) -> Iterator[dict[str, list[object]]]:
-    """The windows as columns of the table `windows`, identifiers masked."""
+def window_columns(
+    rows: Iterable[WindowRow], covered: Collection[int], **of_all: str
+) -> Iterator[dict[str, list[object]]]:
+    """The windows as columns of the table `windows`, identifiers masked; `of_all` are columns of one value."""
     names: dict[str, str] = {}
-    lines = (_window_line(row, names) | {"crawl_id": crawl_id, "called_ae_title": called_ae_title} for row in rows)
+    states = ((row, COVERED if row.ordinal in covered else _STATES.get(row.state, "split")) for row in rows)
+    lines = (_window_line(row, names) | _verdict(row, state) | of_all for row, state in states)
     while batch := list(islice(lines, _ROWS_PER_BATCH)):
         yield {name: [line[name] for line in batch] for name in batch[0]}
 
@@ -122,10 +153,13 @@ def _window_line(row: WindowRow, names: dict[str, str]) -> dict[str, object]:
         "status": f"{row.status:04X}" if row.status is not None else None,
         "matches": row.matches,
         "capped": row.capped,
-        "closed": row.closed,
         "attempts": row.attempts,
         "started_at": row.started_at,
         "finished_at": row.finished_at,
-        "state": {"open": "open", "rest": "open", "failed": "open", "leaf": "leaf"}.get(row.state, "split"),
-        "why": row.why,
     }
+
+
+def _verdict(row: WindowRow, state: str) -> dict[str, object]:
+    if state == COVERED:
+        return {"closed": True, "state": state, "why": f"{row.why}; it lies in a window that is closed"}
+    return {"closed": row.closed, "state": state, "why": row.why}

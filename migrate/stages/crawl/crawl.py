@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from migrate.journal import windows as journal
@@ -15,7 +16,7 @@ from migrate.manifest.publish import forget_work, publish
 from migrate.manifest.read import count_rows, read_table
 from migrate.model import Level
 from migrate.stages.crawl.again import ask_for_absent, conclude, decide, refuse_without_tables
-from migrate.stages.crawl.certificate import window_columns
+from migrate.stages.crawl.certificate import covered_windows, window_columns
 from migrate.stages.crawl.lists import list_studies
 from migrate.stages.crawl.request import CrawlRequest, CrawlResult, Estimate, ListOutcome, Progress
 from migrate.stages.crawl.single import Singles, against_list
@@ -125,7 +126,10 @@ def _publish(
     series, instances, incomplete = listed
     closed = found["closed"] and not incomplete
     delta = conclude(request, crawl_id, closed=closed)
-    columns = window_columns(journal.all_windows(request.db), crawl_id, request.called_ae_title)
+    covered = covered_windows(partial(journal.all_windows, request.db), universal=found["universal"])
+    columns = window_columns(
+        journal.all_windows(request.db), covered, crawl_id=crawl_id, called_ae_title=request.called_ae_title
+    )
     publish(request.manifests, crawl_id, columns)
     if delta:
         series, instances = (count_rows(request.manifests.run_folder, table) for table in ("series", "instances"))
@@ -144,6 +148,7 @@ def _publish(
         undated_studies=found["undated_studies"],
         estimated_undiscovered=Estimate(**estimate) if estimate else None,
         open_windows=tuple(found["open_windows"]),
+        covered_windows=len(covered),
         doubts=tuple(doubts),
         defects=_defects(request),
         by_axis=found["by_axis"],

@@ -180,6 +180,7 @@ class CrawlResult:
     """What a crawl found, and whether it can prove that this is all.
 
     `doubts` are sentences: why it is not closed. `open_windows` are names fit for people.
+    `covered_windows` were not proven themselves, and lie in windows that are closed all the same.
     """
 
     crawl_id: str
@@ -199,3 +200,4 @@ class CrawlResult:
     sins: Mapping[str, int] = field(default_factory=dict)
     against: ListOutcome | None = None
     delta: DeltaOutcome | None = None
+    covered_windows: int = 0
