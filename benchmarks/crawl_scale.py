@@ -100,11 +100,8 @@ class Watch:
         return self.resident[:: max(1, len(self.resident) // most)]
 
 
-def crawl_archive(
-    archive: FormulaArchive, orders: FindMisbehaviours, folder: Path, watch: Watch
-) -> tuple[CrawlResult, int]:
+def crawl_archive(source: SimulatedSource, folder: Path, watch: Watch, most_windows: int) -> tuple[CrawlResult, int]:
     """Crawl at STUDY level; gives the result and how many queries it took."""
-    source = SimulatedSource(archive, orders)
     db = sqlite3.connect(folder / "journal.sqlite", isolation_level=None, check_same_thread=False)
     request = CrawlRequest(
         manifests=Manifests(folder, "BENCH"),
@@ -115,6 +112,7 @@ def crawl_archive(
         level=Level.STUDY,
         progress=watch.see,
         pause=lambda _: None,
+        most_windows=most_windows,
     )
     try:
         return crawl(request), source.history.queries
@@ -122,12 +120,12 @@ def crawl_archive(
         db.close()
 
 
-def measure(plan: FormulaPlan, orders: FindMisbehaviours) -> dict[str, Any]:
+def measure(plan: FormulaPlan, orders: FindMisbehaviours, most_windows: int) -> dict[str, Any]:
     """One crawl, measured."""
     archive, watch = FormulaArchive(plan), Watch()
     with tempfile.TemporaryDirectory() as name:
         start_s, start_cpu_s = time.monotonic(), time.process_time()
-        result, queries = crawl_archive(archive, orders, Path(name), watch)
+        result, queries = crawl_archive(SimulatedSource(archive, orders), Path(name), watch, most_windows)
         seconds, cpu_s = time.monotonic() - start_s, time.process_time() - start_cpu_s
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     best = optimum(archive, plan.cap)
@@ -156,14 +154,14 @@ def ordered(words: Sequence[str]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def sinned(plan: FormulaPlan, signal: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+def sinned(plan: FormulaPlan, signal: str, names: Sequence[str], most_windows: int) -> Iterator[dict[str, Any]]:
     """The same archive with misbehaviours of the property test alone, or with all of them at once ("all")."""
     everything = {name: values[-1] for name, values in MISBEHAVIOURS.items()}
     for name in names or (*everything, ALL):
         sins = everything if name == ALL else {name: everything[name]}
         orders = FindMisbehaviours(result_cap=plan.cap, cap_signal=signal, **sins)
         try:
-            found = measure(plan, orders)
+            found = measure(plan, orders, most_windows)
         except PeerUnavailable as stopped:
             yield {"misbehaviour": name, "stopped": str(stopped), "wrong": False}
             continue
@@ -180,18 +178,19 @@ def main() -> None:
     parser.add_argument("--cap", type=int, default=500)
     parser.add_argument("--signal", choices=CAP_SIGNALS, default="silent")
     parser.add_argument("--misbehaviour", action="append", default=[], metavar="NAME=JSON")
+    parser.add_argument("--most-windows", type=int, default=1_000_000, help="then the crawl gives up")
     each = "these misbehaviours, each alone; none named: every one, and all at once"
     parser.add_argument("--each", nargs="*", metavar="NAME", choices=(*MISBEHAVIOURS, ALL), help=each)
     parser.add_argument("--into", type=Path, help="also into this file")
     asked = parser.parse_args()
     plan = FormulaPlan(studies=asked.studies, cap=asked.cap)
     if asked.each is not None:
-        for line in sinned(plan, asked.signal, asked.each):
+        for line in sinned(plan, asked.signal, asked.each, asked.most_windows):
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
         return
     orders = FindMisbehaviours(result_cap=asked.cap, cap_signal=asked.signal, **ordered(asked.misbehaviour))
-    told = json.dumps(measure(plan, orders)) + "\n"
+    told = json.dumps(measure(plan, orders, asked.most_windows)) + "\n"
     sys.stdout.write(told)
     if asked.into:
         asked.into.write_text(told, encoding="utf-8")
