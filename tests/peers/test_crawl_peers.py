@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
+from migrate.demo.misbehaviour import FindMisbehaviours, Misbehaviours
+from migrate.demo.pacs import EmbeddedPeer, PeerOptions
 from migrate.model import Level
 from migrate.stages.crawl import CrawlResult, Finder, crawl
 from migrate.wire.dimse.endpoint import Endpoint
 from migrate.wire.dimse.scu import Association
 from migrate.wire.query import Query
-from tests.crawling import column, journal, request
+from tests.crawling import column, journal, no_pause, request
 from tests.peers.dcmtk import Dcmqrscp
 from tests.peers.orthanc import Orthanc
 
@@ -50,7 +53,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def crawled(folder: Path, peer: Orthanc | Dcmqrscp, **terms: Any) -> CrawlResult:
+def crawled(folder: Path, peer: Orthanc | Dcmqrscp | PeerOptions, **terms: Any) -> CrawlResult:
     endpoint = Endpoint(ae_title=peer.ae_title, host=peer.host, port=peer.port, calling_ae_title="MIGRATE")
 
     def open_finder() -> Finder:
@@ -98,3 +101,24 @@ def test_dcmqrscp_is_found_whole(dcmqrscp: Callable[..., Dcmqrscp], objects: lis
     peer = dcmqrscp(modalities={"MIGRATE": 11112})
     peer.index(objects)
     assert_all_is_found(crawled(tmp_path, peer), tmp_path)
+
+
+def test_what_is_wrong_with_an_answer_is_seen_on_the_wire_too(tmp_path: Path) -> None:
+    wrong = FindMisbehaviours(
+        wrong_level_every=2,
+        illegal_dates_every=3,
+        foreign_rows=1,
+        undecodable_every=2,
+        close_after_rows=1,
+        close_first_n=2,
+    )
+    options = PeerOptions(
+        ae_title="LEGACY", folder=tmp_path / "pacs", misbehaviours=Misbehaviours(find=wrong), formula=10
+    )
+    with EmbeddedPeer(options) as peer:
+        listening = replace(options, port=peer.port)
+        terms = {"first": date(2005, 1, 1), "level": Level.STUDY, "pause": no_pause, "alphabet": "0123456789A"}
+        result = crawled(tmp_path, listening, **terms)
+    seen = {"wrong level", "no legal date", "outside the window", "undecodable text", "closed in mid-answer"}
+    assert {sin for sin in seen if result.sins.get(sin)} == seen
+    assert result.studies == 10
