@@ -1,4 +1,4 @@
-"""The report's tables as files: CSV, JSON, and one XLSX workbook.
+"""The report's tables as files: CSV, JSON, Parquet, and one XLSX workbook.
 
 A cell never holds a formula: spreadsheets run text that starts with `=`, `+`, `-`, `@`, tab or
 carriage return, so CSV cells get an apostrophe in front and XLSX cells are written as text.
@@ -13,6 +13,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from migrate.errors import LocalError
 from migrate.report.blocks import Column, Section, Table
@@ -44,7 +47,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, object]], heads: Sequence[
 
 
 def write_tables(folder: Path, sections: Sequence[Section]) -> list[Path]:
-    """Each table of the report as `<key>.csv` and `<key>.json`, all of them in `tables.xlsx`.
+    """Each table of the report as `<key>.csv`, `<key>.json` and `<key>.parquet`, all of them in `tables.xlsx`.
 
     The workbook needs the package xlsxwriter (extra `report`) and is left out without it.
 
@@ -58,6 +61,7 @@ def write_tables(folder: Path, sections: Sequence[Section]) -> list[Path]:
         written.append(write_text(folder / f"{table.key}.csv", _csv(heads, table.rows)))
         rows = [dict(zip(heads, row, strict=True)) for row in table.rows]
         written.append(write_text(folder / f"{table.key}.json", json.dumps(rows, ensure_ascii=False, indent=1) + "\n"))
+        written.append(write_bytes(folder / f"{table.key}.parquet", _parquet(table)))
     workbook = write_workbook(folder / "tables.xlsx", tables)
     return [*written, *([workbook] if workbook else [])]
 
@@ -80,15 +84,38 @@ def write_text(path: Path, text: str) -> Path:
     Raises:
         LocalError: The file cannot be written.
     """
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes | pa.Buffer) -> Path:
+    """The same for bytes.
+
+    Raises:
+        LocalError: The file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(text.encode("utf-8"))
+        temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
         hint = "check free space and permissions"
         raise LocalError("a report cannot be written", hint, file=path.name, reason=error.strerror) from None
     return path
+
+
+def _parquet(table: Table) -> pa.Buffer:
+    """Numbers as numbers, everything else as text as it came; a table without rows has its columns."""
+    arrays = [_array([row[place] for row in table.rows], column) for place, column in enumerate(table.columns)]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(arrays, names=[column.key for column in table.columns]), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _array(values: Sequence[object], column: Column) -> pa.Array:
+    if column.numeric and all(value is None or isinstance(value, int | float) for value in values):
+        return pa.array(values, pa.float64() if column.kind == "share" else pa.int64())
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
 def write_workbook(path: Path, tables: Sequence[Table]) -> Path | None:

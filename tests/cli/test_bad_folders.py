@@ -101,6 +101,29 @@ def test_a_bad_folder_gives_a_sentence_and_loses_nothing(
     assert kept(folder) == before
 
 
+@pytest.mark.parametrize("table", ["windows", "studies", "series", "instances", "evidence", "uploads", "verification"])
+def test_whichever_table_is_missing_a_report_is_made_and_nothing_else_is_touched(table: str, folder: Path) -> None:
+    without(table)(folder)
+    before = kept(folder)
+    for words in (("reconcile", "--offline"), ("report",), ("status",)):
+        said = say(folder, *words)
+        assert said.code in {0, 3, 4}, said.stderr
+        assert "error: " not in said.stderr
+    assert kept(folder) == before
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_run_of_one_study_or_none_is_a_run(count: int, words: tuple[str, ...], tmp_path: Path) -> None:
+    build_run(tmp_path, count=max(count, 1))
+    if not count:
+        emptied(tmp_path)
+        without_journal(tmp_path)
+    said = say(tmp_path, *words)
+    assert said.code == 0, said.stderr
+    assert said.stdout.strip() or words[0] == "exceptions"
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_folder_with_a_configuration_alone_says_so(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "migration.toml").write_text(TOML, encoding="utf-8")

@@ -388,7 +388,7 @@ def test_the_matrix_of_the_balance_has_every_year_and_modality(
 def _matrix(text: str) -> dict[tuple[str, str], str]:
     (table,) = re.findall(r'<table class="matrix".*?</table>', text, re.DOTALL)
     heads = re.findall(r'<th scope="col">(.*?)</th>', table)[1:]
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for year, cells in re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', table, re.DOTALL):
         notes = [re.findall(r'class="note">(.*?)<', cell) for cell in re.findall(r"<td.*?</td>", cells, re.DOTALL)]
         found |= {(year, head): note[0] for head, note in zip(heads, notes, strict=True) if note}

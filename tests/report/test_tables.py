@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import openpyxl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,24 @@ def test_the_workbook_holds_the_rows_of_every_table_as_values(reported: Reported
 def test_the_json_holds_the_rows_of_the_page(reported: Reported) -> None:
     rows = json.loads((reported.folder / "reports" / "exceptions.json").read_text(encoding="utf-8"))
     assert [row["study"] for row in rows] == [row[1] for row in reported.page.tables["exceptions"]]
+
+
+def test_the_parquet_files_hold_the_rows_of_the_page_as_what_they_are(reported: Reported) -> None:
+    for key in ("balance", "exceptions", "held", "totals", "facilities"):
+        table = pq.read_table(reported.folder / "reports" / f"{key}.parquet")
+        kinds = {str(field.type) for field in table.schema}
+        assert kinds <= {"string", "int64", "double"}
+        assert "int64" in kinds, key
+        rows = [list(row.values()) for row in table.to_pylist()]
+        assert [[shown(value) for value in row] for row in rows] == [
+            [shown(value) for value in row] for row in reported.page.tables[key]
+        ]
+
+
+def test_every_table_of_the_page_is_a_file_of_each_kind(reported: Reported) -> None:
+    names = {path.name for path in reported.files}
+    for kind in ("csv", "json", "parquet"):
+        assert {f"{key}.{kind}" for key in reported.page.tables} <= names
 
 
 def test_a_folder_that_cannot_be_written_is_a_local_error(tmp_path: Path) -> None:
