@@ -244,6 +244,9 @@ def verify(
     if not again and not sample:
         execute(ctx.obj, ("verify",), Wanted(only=only, limit=limit, scheduler=scheduler))
         return
+    if scheduler:
+        hint = "leave --scheduler out: one process looks again, over destination_associations at once"
+        raise UsageError("a second look uses no workers", hint)
     from migrate.cli.again import verify_chosen
 
     verify_chosen(ctx.obj, only, limit, sample=sample)

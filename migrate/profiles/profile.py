@@ -50,6 +50,7 @@ class Profile:
         associations: So many at once before the latency doubles or the peer refuses.
         finds_images: C-FIND at IMAGE level answers.
         storage_commitment: The service is offered (PS3.4 J).
+        proposed_coercions: Tags that the destination changed in what was read back; only what is declared is allowed.
         contexts: SOP class -> transfer syntaxes that the destination accepts.
         refused_contexts: SOP class -> transfer syntaxes that it refuses.
     """
@@ -90,6 +91,7 @@ class Profile:
     associations: int | None = None
     finds_images: bool | None = None
     storage_commitment: bool | None = None
+    proposed_coercions: tuple[str, ...] | None = None
     contexts: Mapping[str, tuple[str, ...]] | None = None
     refused_contexts: Mapping[str, tuple[str, ...]] | None = None
 

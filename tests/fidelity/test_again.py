@@ -86,6 +86,12 @@ def test_a_study_that_is_not_verified_cannot_be_verified_again(migration: Migrat
     assert (found.code, "not verified" in found.stderr) == (2, True)
 
 
+def test_a_second_look_does_not_pretend_to_use_a_cluster(migration: Migrate) -> None:
+    one = moved(migration, count=1)
+    found = say(one.run.folder, "verify", "--again", "--scheduler", "tcp://127.0.0.1:1")
+    assert (found.code, "uses no workers" in found.stderr) == (2, True)
+
+
 def test_declared_coercions_are_known_from_the_first_proof(migration: Migrate) -> None:
     settings = {"destination": {"coercions": ["00080080"]}}
     one = migration(many(1), settings, dir_={"store": {"coerce": {"InstitutionName": "DI-R"}}})

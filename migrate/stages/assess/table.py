@@ -14,6 +14,7 @@ from migrate.profiles import Side
 from migrate.stages.assess import (
     accepting,
     caps,
+    coercing,
     contact,
     counting,
     destination,
@@ -181,6 +182,12 @@ PROBES: Final = (
         side="destination",
         run=destination.commitment,
         needs=("services",),
+    ),
+    Probe(
+        name="coercions",
+        side="destination",
+        run=coercing.coercions,
+        learns=("proposed_coercions",),
     ),
     Probe(
         name="kinds of objects",
