@@ -50,6 +50,20 @@ def test_a_list_is_answered_line_by_line(crawled: Migration, tmp_path: Path) -> 
     assert "ris.csv: 3 lines, 0 studies found by the crawl" in spoken.stdout
 
 
+def test_a_crawl_that_cannot_be_closed_is_5_and_names_its_windows(migration: Migrate) -> None:
+    legacy = {"find": {"extra_rows_without_uid": 1}}
+    one = migration(many(3), QUICK, legacy=legacy)
+    found = say(one.run.folder, "--json", "crawl", "--level", "STUDY")
+    assert found.code == 5
+    assert not found.json["closed"]
+    assert found.json["open_windows"]
+    spoken = say(one.run.folder, "crawl", "--level", "STUDY")
+    assert spoken.code == 5
+    assert f"open: {found.json['open_windows'][0]}" in spoken.stdout
+    assert "not closed: something may be missing" in spoken.stdout
+    assert not any(secret in found.stdout + spoken.stdout for secret in SECRETS)
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
