@@ -7,6 +7,7 @@ original data set. The ranges ascend, so that they can be copied by the kernel o
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -38,15 +39,22 @@ def splice(header: Header, edits: Edits) -> tuple[Part, ...]:
     (PS3.5 7.2) and no reader needs them. Without edits the result is one range over everything.
     """
     parts: list[Part] = []
-    fresh = sorted(tag for tag, edit in edits.items() if tag not in header.elements and edit is not None)
-    dropped = _overtaken(header, edits)
+    fresh = deque(sorted(tag for tag, edit in edits.items() if tag not in header.elements and edit is not None))
+    touched = edits.keys() | _overtaken(header, edits)
+    begin = end = 0  # the range that is growing
     for tag, element in header.elements.items():
+        is_due = bool(fresh) and fresh[0] < tag
+        if not is_due and element.offset == end and tag not in touched:
+            end = element.value_offset + element.length
+            continue
+        _append(parts, Span(begin, end - begin))
         while fresh and fresh[0] < tag:
-            _append(parts, _encoded(fresh.pop(0), edits, header))
-        if tag in edits:
+            _append(parts, _encoded(fresh.popleft(), edits, header))
+        begin, end = element.offset, element.end
+        if tag in touched:
+            begin = end
             _append(parts, _encoded(tag, edits, header))
-        elif tag not in dropped:
-            _append(parts, Span(element.offset, element.end - element.offset))
+    _append(parts, Span(begin, end - begin))
     for tag in fresh:
         _append(parts, _encoded(tag, edits, header))
     return tuple(parts)
@@ -60,13 +68,13 @@ def _overtaken(header: Header, edits: Edits) -> set[int]:
 
 
 def _encoded(tag: int, edits: Edits, header: Header) -> bytes:
-    edit = edits[tag]
+    edit = edits.get(tag)
     return b"" if edit is None else encode_element(tag, edit[0], edit[1], header.syntax)
 
 
 def _append(parts: list[Part], part: Part) -> None:
     """Join what touches, so that a file range is sent with one call."""
-    if not part:
+    if not part or (isinstance(part, Span) and not part.length):
         return
     last = parts[-1] if parts else None
     if isinstance(part, Span) and isinstance(last, Span) and last.offset + last.length == part.offset:

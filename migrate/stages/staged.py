@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrate.config import RunBlock
 from migrate.dicom.header import Header
-from migrate.dicom.part10 import read_meta
 from migrate.dicom.splice import Span, deflated, splice
 from migrate.dicom.stream import header_of_file
 from migrate.model import Evidence, SentUids
@@ -59,8 +59,9 @@ def read_staged(area: LandingArea, evidence: Evidence) -> StagedObject:
     """
     path = area.path_of(evidence.wire_xxh3)
     with path.open("rb", buffering=0) as file:
-        offset = read_meta(file.fileno()).dataset_offset
-        header = header_of_file(file, offset, evidence.transfer_syntax_uid)
+        # In front of the data set is our own preamble and meta, whatever their length.
+        offset = os.fstat(file.fileno()).st_size - evidence.size_bytes
+        header = header_of_file(file, max(offset, 0), evidence.transfer_syntax_uid)
     return StagedObject(path, offset, header)
 
 
