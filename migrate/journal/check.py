@@ -94,9 +94,10 @@ def _schema(db: sqlite3.Connection) -> Iterator[str]:
 def _guarded(db: sqlite3.Connection) -> Mapping[str, tuple[str, ...]]:
     """The tables with checksums in the format that this journal has: a backup is made before an upgrade, too."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version >= CRAWL_GUARDED_SINCE:
-        return guards.GUARDED
-    return {table: key for table, key in guards.GUARDED.items() if table not in guards.CRAWL}
+    absent = {table for table in guards.ADDED if not _columns(db, table)}
+    if version < CRAWL_GUARDED_SINCE:
+        absent |= guards.CRAWL.keys()
+    return {table: key for table, key in guards.GUARDED.items() if table not in absent}
 
 
 def _columns(db: sqlite3.Connection, table: str) -> set[tuple[object, ...]]:

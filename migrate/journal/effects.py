@@ -32,8 +32,15 @@ def _excluded(db: sqlite3.Connection, event: e.Excluded, at: str) -> None:
     db.execute(sql.DISPOSE, ("excluded", event.reason, event.by, at, event.study_instance_uid))
 
 
-def _add_evidence(db: sqlite3.Connection, evidence: Iterable[Evidence]) -> None:
+def _add_evidence(db: sqlite3.Connection, study_instance_uid: str, evidence: Iterable[Evidence], at: str) -> None:
+    """Add what came; what had come before and was lost since must be the same object, or the register says so."""
     db.executemany(sql.ADD_INSTANCE, (tuple(getattr(one, name) for name in EVIDENCE) for one in evidence))
+    for uid, *differs in db.execute(sql.CAME_AGAIN, (study_instance_uid,)).fetchall():
+        parts = " and ".join(name for name, other in zip(("data set", "bulk data"), differs, strict=True) if other)
+        if parts:
+            told = f"the source gave another object than the first time: its {parts}"
+            db.execute(sql.NOTE_EXCEPTION, (study_instance_uid, Level.IMAGE, uid, "UID_DRIFT", told, at))
+        db.execute(sql.FORGET_LOST, (study_instance_uid, uid))
 
 
 def _add_defects(db: sqlite3.Connection, study_instance_uid: str, defects: Iterable[Defect], at: str) -> None:
@@ -43,15 +50,15 @@ def _add_defects(db: sqlite3.Connection, study_instance_uid: str, defects: Itera
             db.execute(sql.SET_INSTANCE, ("QUARANTINED", study_instance_uid, d.uid))
 
 
-def _staged(db: sqlite3.Connection, event: e.Staged, _at: str) -> None:
-    _add_evidence(db, event.evidence)
+def _staged(db: sqlite3.Connection, event: e.Staged, at: str) -> None:
+    _add_evidence(db, event.study_instance_uid, event.evidence, at)
     if event.retry_at:
         detail = f"{event.missing} instances still missing"
         db.execute(sql.SET_ATTEMPT, (event.retry_at, detail, event.study_instance_uid))
 
 
 def _retrieved(db: sqlite3.Connection, event: e.Retrieved, at: str) -> None:
-    _add_evidence(db, event.evidence)
+    _add_evidence(db, event.study_instance_uid, event.evidence, at)
     _add_defects(db, event.study_instance_uid, event.defects, at)
     db.execute(sql.CLEAR_ATTEMPTS, (event.study_instance_uid,))
 
@@ -129,7 +136,8 @@ def _failed(db: sqlite3.Connection, event: e.Failed, _at: str) -> None:
 
 
 def _lost(db: sqlite3.Connection, event: e.Lost, _at: str) -> None:
-    rows = ((event.study_instance_uid, uid) for uid in event.sop_instance_uids)
+    rows = [(event.study_instance_uid, uid) for uid in event.sop_instance_uids]
+    db.executemany(sql.REMEMBER_LOST, rows)
     db.executemany(sql.DROP_INSTANCE, rows)
     db.execute(sql.DROP_COMMITMENTS, (event.study_instance_uid,))
     db.execute(sql.SET_BACK, (event.reason, event.study_instance_uid))
@@ -153,6 +161,7 @@ def _retried(db: sqlite3.Connection, event: e.Retried, at: str) -> None:
     _disposed("retry")(db, event, at)
     db.execute(sql.NEXT_ROUND, (event.study_instance_uid,))
     db.execute(sql.FORGIVE, (event.study_instance_uid,))
+    db.execute(sql.REMEMBER_UNVERIFIED, (event.study_instance_uid,))
     db.execute(sql.DROP_UNVERIFIED, (event.study_instance_uid,))
 
 

@@ -25,11 +25,14 @@ GUARDED: Mapping[str, tuple[str, ...]] = {
     "meta": ("key",),
     "studies": ("study_instance_uid",),
     "instances": ("study_instance_uid", "sop_instance_uid", "wire_xxh3"),
+    "lost": ("study_instance_uid", "sop_instance_uid"),
     "exceptions": ("study_instance_uid", "uid", "exception_class"),
     "commitments": ("transaction_uid",),
     "runs": ("run_id",),
     **CRAWL,
 }
+#: What a journal of the current format may lack until it is opened for writing.
+ADDED = frozenset({"lost"})
 DIGEST = "digest"
 _TEXT_OF = json.JSONEncoder(default=repr).encode
 _HEX_DIGITS = 15  # 60 bits: an INTEGER of SQLite that is never negative

@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS instances (
   flushed INTEGER NOT NULL DEFAULT 0, committed_at TEXT, census TEXT, held_census TEXT, held_dataset_xxh3 TEXT,
   pixels_xxh3 TEXT, digest INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (study_instance_uid, sop_instance_uid, wire_xxh3)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lost (
+  study_instance_uid TEXT NOT NULL, sop_instance_uid TEXT NOT NULL, bulk_xxh3 TEXT, dataset_xxh3 TEXT NOT NULL,
+  digest INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (study_instance_uid, sop_instance_uid)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exceptions (
   study_instance_uid TEXT NOT NULL, level TEXT NOT NULL, uid TEXT NOT NULL, exception_class TEXT NOT NULL,
   detail TEXT NOT NULL, first_seen_at TEXT NOT NULL, owner TEXT, due TEXT,
@@ -120,6 +123,17 @@ KEEP_FLUSHED = "UPDATE instances SET flushed = 1, changes = NULL WHERE study_ins
 COUNT_INSTANCES = """SELECT count(*), coalesce(sum(size_bytes), 0), coalesce(sum(sent_at IS NOT NULL), 0),
   coalesce(sum(CASE WHEN sent_at IS NOT NULL THEN size_bytes END), 0), coalesce(sum(state = 'VERIFIED'), 0),
   coalesce(sum(CASE WHEN state = 'VERIFIED' THEN size_bytes END), 0) FROM instances WHERE flushed = 0"""
+
+# --- lost: what was received once and must be fetched again, until it has come: is it the same object then?
+REMEMBER_LOST = """INSERT INTO lost (study_instance_uid, sop_instance_uid, bulk_xxh3, dataset_xxh3)
+  SELECT study_instance_uid, sop_instance_uid, bulk_xxh3, dataset_xxh3 FROM instances
+  WHERE study_instance_uid = ? AND sop_instance_uid = ? ON CONFLICT DO NOTHING"""
+REMEMBER_UNVERIFIED = """INSERT INTO lost (study_instance_uid, sop_instance_uid, bulk_xxh3, dataset_xxh3)
+  SELECT study_instance_uid, sop_instance_uid, bulk_xxh3, dataset_xxh3 FROM instances
+  WHERE study_instance_uid = ? AND state <> 'VERIFIED' ON CONFLICT DO NOTHING"""
+CAME_AGAIN = """SELECT i.sop_instance_uid, i.dataset_xxh3 IS NOT l.dataset_xxh3, i.bulk_xxh3 IS NOT l.bulk_xxh3
+  FROM lost l JOIN instances i USING (study_instance_uid, sop_instance_uid) WHERE l.study_instance_uid = ?"""
+FORGET_LOST = "DELETE FROM lost WHERE study_instance_uid = ? AND sop_instance_uid = ?"
 
 SET_COMMITTED = "UPDATE instances SET committed_at = ? WHERE study_instance_uid = ? AND sop_instance_uid = ?"
 FORGET_COMMITTED = """UPDATE instances SET committed_at = NULL
