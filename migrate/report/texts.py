@@ -266,8 +266,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "inventory.others": ("Others", "Autres"),
     "crawl.title": ("Crawl certificate", "Certificat d\u2019inventaire"),
     "crawl.lead": (
-        "A window is closed when nothing in it can have been missed. The crawl is closed when one question was answered whole, or the date axis and a second axis are closed.",
-        "Une fenêtre est close quand rien n\u2019a pu y être omis. L\u2019inventaire est clos quand une question a reçu une réponse entière, ou quand l\u2019axe des dates et un second axe sont clos.",
+        "A window is closed when nothing in it can have been missed. The crawl is closed when one question was answered whole, or the date axis and a second axis are closed. What no question can reveal, because every axis hides it, is not covered: only a list from another system, such as the RIS, can name it (crawl --against).",
+        "Une fenêtre est close quand rien n\u2019a pu y être omis. L\u2019inventaire est clos quand une question a reçu une réponse entière, ou quand l\u2019axe des dates et un second axe sont clos. Ce qu\u2019aucune question ne peut révéler, parce que chaque axe le cache, n\u2019est pas couvert\u00a0: seule une liste d\u2019un autre système, comme le SIR, peut le nommer (crawl --against).",
     ),
     "crawl.interval": ("estimate; between {low} and {high}", "estimation\u00a0; entre {low} et {high}"),
     "crawl.no_estimate": ("no second axis to estimate from", "pas de second axe pour estimer"),

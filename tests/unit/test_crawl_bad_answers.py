@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ from migrate.demo.simulated import (
 from migrate.errors import PeerRefused
 from migrate.manifest.read import read_table
 from migrate.model import Level
-from migrate.stages.crawl import CrawlResult, crawl
+from migrate.peers import FindEnd, Match
+from migrate.stages.crawl import CrawlResult, Finder, crawl
 from tests.crawling import column, crawled, journal, request
 
 IMAGE = {"level": Level.IMAGE, "alphabet": "AP0123456789"}
@@ -266,3 +270,34 @@ def test_a_window_that_lies_in_a_closed_one_is_not_named_open(tmp_path: Path) ->
     assert len(covered) == result.covered_windows > 0
     assert all(window["closed"] for window in windows)
     assert all("does not honour" in window["why"] and "closed" in window["why"] for window in covered)
+
+
+class _Fickle:
+    """A source that leaves out a study every second time that it is asked the same."""
+
+    def __init__(self, inner: Finder) -> None:
+        self._inner = inner
+        self._asked: Counter[str] = Counter()
+        self.close = inner.close
+
+    def find(self, level: Level, keys: Mapping[str, str], on_match: Callable[[Match], None]) -> FindEnd:
+        found: list[Match] = []
+        end = self._inner.find(level, keys, found.append)
+        self._asked[repr(keys)] += 1
+        kept = found[self._asked[repr(keys)] % 2 == 0 :]
+        for match in kept:
+            on_match(match)
+        return replace(end, matches=len(kept))
+
+
+@pytest.mark.parametrize(("share", "doubts"), [(1.0, ["a window that is asked twice gives two answers"]), (0.0, [])])
+def test_windows_that_are_asked_again_at_the_end_must_say_the_same(
+    share: float, doubts: list[str], tmp_path: Path
+) -> None:
+    source = SimulatedSource(archive(1))
+    with journal(tmp_path) as db:
+        asked = request(tmp_path, db, lambda: _Fickle(source), recheck_share=share, alphabet="AP0123456789")
+        result = crawl(asked)
+    assert (result.rechecked_windows > 0) == bool(doubts)
+    assert sorted(set(result.doubts)) == doubts
+    assert result.closed == (not doubts)
