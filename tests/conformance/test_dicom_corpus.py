@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -141,29 +142,35 @@ def visible_cut(header: Header, size_bytes: int, generator: random.Random) -> in
 
 
 def test_a_changed_byte_in_any_element_of_an_object_is_found(objects: list[CorpusObject]) -> None:
+    """`MIGRATE_MUTATE=all` takes every element of every object; a few of them fit into a test run."""
     generator = random.Random(17)
-    missed = []
-    for each in objects[::9]:
+    everything = os.environ.get("MIGRATE_MUTATE") == "all"
+    missed, tried = [], 0
+    for each in objects if everything else objects[::9]:
         found = digested_file(each.path)
         uid, content = dataset_of(each.path)
-        if found.header.syntax.deflated or len(content) > SMALL_BYTES:
+        if found.header.syntax.deflated or (len(content) > SMALL_BYTES and not everything):
             continue
-        for element in generator.sample(countable(found.header), min(40, len(countable(found.header)))):
+        elements = list(countable(found.header))
+        for element in elements if everything else generator.sample(elements, min(40, len(elements))):
             changed = bytearray(content)
             changed[element.value_offset + generator.randrange(significant(element))] ^= 1
+            tried += 1
             if not is_noticed(bytes(changed), uid, found):
                 missed.append((each.row["file"], hex(element.tag)))
     assert missed == []
+    assert tried > 1_000
 
 
-def countable(header: Header) -> list[Element]:
-    """Kept values that the dataset digest is over."""
-    skipped = {0x00080001, 0x00080005, 0x00080015, 0x00420015, 0x7FE00001, 0x7FE00002, 0x7FE00003, 0xFFFCFFFC}
-    return [
-        element
-        for tag, element in header.elements.items()
-        if element.value and element.items is None and tag & 0xFFFF and tag not in skipped and tag >= 0x00080000
-    ]
+def countable(header: Header) -> Iterator[Element]:
+    """Kept values that the dataset digest is over, those inside of sequences as well."""
+    skipped = {0x00080001, 0x00080005, 0xFFFCFFFC}
+    waiting = [one for tag, one in header.elements.items() if tag >= 0x00080000 and tag not in AT_THE_TOP]
+    while waiting:
+        element = waiting.pop()
+        waiting += [inner for item in element.items or () for inner in item.elements]
+        if element.value and element.items is None and element.tag & 0xFFFF and element.tag not in skipped:
+            yield element
 
 
 def significant(element: Element) -> int:
@@ -179,6 +186,8 @@ def is_noticed(content: bytes, uid: str, original: Digested) -> bool:
     return result.digests.dataset != original.digests.dataset
 
 
+# Left out at the top level alone: DIGESTS.md, under "Dataset".
+AT_THE_TOP = {0x00080015, 0x00420015, 0x04000561, 0x7FE00001, 0x7FE00002, 0x7FE00003}
 CONVERSIONS = ["+te -e", "+ti", "+tb", "+td", "+e +g", "-e -g", "+U8"]
 
 

@@ -36,6 +36,17 @@ def test_the_file_has_a_line_for_each_table_and_one_for_all(tmp_path: Path) -> N
     assert last == f"{xxh3(''.join(tables).encode())}  all of the above\n"
 
 
+WORDS = "README.md RELIABILITY.md manifests/README.md manifests/DIGESTS.md manifests/migration.example.toml".split()
+
+
+@pytest.mark.parametrize("page", [*WORDS, "migrate/report/texts.py", "migrate/dicom/digest.py"])
+def test_every_page_that_speaks_of_digests_says_that_they_find_accidents_and_no_forger(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8").lower()
+    assert "xxh" in text
+    assert "accident" in text
+    assert "forge" in text
+
+
 def test_another_row_makes_another_digest(tmp_path: Path) -> None:
     build_run(tmp_path, count=3)
     first = write_digests(tmp_path).read_text(encoding="utf-8")

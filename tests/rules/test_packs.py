@@ -69,6 +69,21 @@ def test_a_shipped_pack_changes_what_it_says_and_nothing_the_second_time(name: s
     assert done == normalize(header, pickle.loads(pickle.dumps(loaded)), FACTS)
 
 
+def test_no_shipped_pack_removes_anything_or_touches_signed_objects() -> None:
+    for name in packs.shipped():
+        for bound in packs.load([name], {}, Path()).rules:
+            assert bound.kind != "remove", name
+            assert not bound.on_signed, name
+
+
+@pytest.mark.parametrize("oid", ["2.16.840.1.113883.4.50", "2.16.840.1.113883.3.51.1.1.6.1"])
+@pytest.mark.parametrize("pack", ["bc", "bc-promoted"])
+def test_the_oid_of_the_phn_is_the_one_that_the_site_gives(pack: str, oid: str, site: Path) -> None:
+    values = {"phn_issuer": "BC_PHN", "phn_oid": oid, "phn_crosswalk": "crosswalk.csv"}
+    done = normalize(parsed(subject()), packs.load([pack], values, site), FACTS)
+    assert oid in {row.after for row in done.changes if row.keyword == "UniversalEntityID"}
+
+
 @pytest.mark.parametrize("name", sorted(SITE))
 def test_a_shipped_pack_loads_without_any_site_value(name: str, tmp_path: Path) -> None:
     loaded = packs.load([name], {}, tmp_path)
