@@ -124,6 +124,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "watch.eta": ("Done by", "Fin prévue"),
     "watch.between": ("between {low} and {high}", "entre {low} et {high}"),
     "watch.unknown": ("not known yet", "pas encore connue"),
+    "watch.over": ("nothing is left to move", "il ne reste rien à migrer"),
     "watch.as_of": ("As of {at}", "Situation à {at}"),
     "watch.lost": ("No answer: this page is out of date", "Pas de réponse\u00a0: cette page n\u2019est plus à jour"),
     "watch.none": ("none", "aucune"),

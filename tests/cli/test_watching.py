@@ -8,7 +8,10 @@ import logging
 import os
 import re
 import shutil
+import socket
+import struct
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +24,7 @@ from migrate.cli.dashboard import site
 from migrate.cli.logs import JsonLines, RunLog
 from migrate.cli.metrics import NAMES, page, served
 from migrate.cli.notify import Alarm, Notifier
-from migrate.cli.pages import Pages
+from migrate.cli.pages import Page, Pages, Site
 from migrate.cli.standing import standing
 from migrate.config import load
 from migrate.engine.pulse import FILE, Pulse, read_pulse
@@ -170,6 +173,24 @@ def test_every_phrase_of_the_page_is_used_by_its_script() -> None:
     script = text.rpartition("<script")[2]
     for key in (key.removeprefix("watch.") for key in PHRASES if key.startswith("watch.") and key != "watch.title"):
         assert f"words.{key}" in script or f'"{key}"' in script, key
+
+
+def test_a_browser_that_goes_away_before_its_answer_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
+    asked_, gone = threading.Event(), threading.Event()
+
+    def slow() -> Page:
+        asked_.set()
+        gone.wait(20)
+        return Page(content="x" * 10_000_000)
+
+    with Pages(Site(routes={"/": slow, "/again": lambda: Page(content="well")})) as pages:
+        with socket.create_connection(("127.0.0.1", pages.port), timeout=20) as browser:
+            browser.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{pages.port}\r\n\r\n".encode())
+            assert asked_.wait(20)
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed by a reset
+        gone.set()
+        assert asked(pages.port, "/again")[2] == "well"
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_port_that_is_taken_is_named(dashboard: Pages, folder: Path) -> None:
