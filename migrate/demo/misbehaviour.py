@@ -111,6 +111,7 @@ class StoreMisbehaviours:
     refuse_transfer_syntaxes: tuple[str, ...] = ()
     unauthorised_sop_classes: tuple[str, ...] = ()
     answer_lost_every: int = 0
+    kept_after_loss_s: float = 0.0
     slow_answers_s: float = 0.0
     silence: bool = False
 

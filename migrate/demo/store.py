@@ -55,13 +55,16 @@ def serve_store(call: Call) -> None:
         return
     core.wait(orders.slow_answers_s)
     number = core.counters.next("stored")
+    answer_lost = bool(orders.answer_lost_every) and number % orders.answer_lost_every == 0
+    if answer_lost:
+        abort_at_once(call.association)
+        core.wait(orders.kept_after_loss_s)
     status = _refusal(call, arrival, number)
     if status is None:
         with core.store_lock:
             status = _kept(call, arrival, number)
-    if orders.answer_lost_every and number % orders.answer_lost_every == 0:
+    if answer_lost:
         _record(call, arrival, None)
-        abort_at_once(call.association)
         return
     _record(call, arrival, status)
     call.respond(

@@ -54,6 +54,7 @@ TICK_S = 0.2
 FLUSH_EVERY_S = 10.0
 FLUSH_STUDIES = 200
 LOOK_AHEAD = 200
+SETTLE_S = 2.0  # an archive may still be busy with what it was sent over an association that died
 MOST_KNOWN = 4 * LOOK_AHEAD  # studies whose manifest rows are kept: memory does not grow with the archive
 NO_SUCH_STUDY = "2.25.1"
 
@@ -110,6 +111,7 @@ class Engine:
     begun: set[str] = field(default_factory=set)
     epoch: int = 0
     flushed_at: float = field(default_factory=time.monotonic)
+    disturbed_at: float = field(default_factory=time.monotonic)
     committing: Committing = field(init=False)
     transfers: Transfers = field(init=False)
 
@@ -193,7 +195,10 @@ class Engine:
             found = self.journal.ready_of(self.request.only, state, time.time())
         else:
             found = self.journal.ready(state, time.time(), limit + len(self.busy))
-        return [study for study in found if study.study_instance_uid not in self.busy][:limit]
+        unsettled = stage == "upload" and time.monotonic() - self.disturbed_at < SETTLE_S
+        return [
+            study for study in found if study.study_instance_uid not in self.busy and not (unsettled and study.doubtful)
+        ][:limit]
 
     def _fill(self) -> None:
         """Last stage first: what is nearly done frees the disk before new studies come in."""
@@ -282,6 +287,8 @@ class Engine:
         events: list[tuple[Done, Event]] = []
         for done in finished:
             study = self.busy.pop(done.study_instance_uid).study
+            if done.worker_lost or (done.stage == "upload" and done.error):
+                self.disturbed_at = time.monotonic()
             if not self.committing.saw(done):
                 self.breaker.saw(STAGES[done.stage].resource, done)
             if event := self._event_of(done, study):

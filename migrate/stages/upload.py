@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from migrate.dicom.status import StoreClass, store_class
 from migrate.dicom.uid import KEY_OBJECT_SELECTION_DOCUMENT
-from migrate.errors import PeerUnavailable
+from migrate.errors import PeerRefused, PeerUnavailable
 from migrate.journal.events import Event, Lost, Uploaded
 from migrate.model import BY_CONTENT, Defect, ExceptionClass, Outcome, StoreOutcome, now
 from migrate.peers import Sendable, StagedStudy
@@ -20,33 +20,62 @@ STORED = frozenset({StoreClass.STORED, StoreClass.STORED_CHANGED, StoreClass.DUP
 def upload(site: Site, study: StagedStudy) -> Event:
     """Send what the destination does not hold yet.
 
-    A study that was begun before (`doubtful`) is asked about first: only instances that the
-    destination says it does not hold go out again, and those that it holds as they were before the
-    source changed them. Rejection notes go last: an archive that has read one may refuse or hide what
-    the note names (IHE IOCM).
+    The destination is asked first: only instances that it says it does not hold go out. What it held
+    before anything of the study was sent is compared, and never replaced: others fill the archive too,
+    and some archives overwrite. Of a study that was begun before (`doubtful`), instances that it holds
+    as they were before the source changed them go out again. Rejection notes go last: an archive that
+    has read one may refuse or hide what the note names (IHE IOCM).
 
     Returns:
         `Uploaded`, or `Lost` when a staged file is gone or damaged.
 
     Raises:
         PeerUnavailable: Some instances have no answer, or one that may pass.
-        PeerRefused: The destination takes no association.
+        PeerRefused: The destination takes no association to store.
     """
     items = sorted(sendables(site, study), key=_is_note)
-    held = _held(site, items) if study.doubtful else frozenset()
-    held -= _outdated(site, study, [item for item in items if item.sent.sop_instance_uid in held])
+    there = _held(site, items) if study.doubtful else _held_before(site, items)
+    at_destination = [item for item in items if item.sent.sop_instance_uid in there]
+    held = there - _outdated(site, study, at_destination)
     to_send = [item for item in items if item.sent.sop_instance_uid not in held]
     outcomes = site.destination.store(to_send) if to_send else ()
     if damaged := tuple(o.sop_instance_uid for o in outcomes if o.damaged):
         reason = "staged files are gone, or not what was received"
         return Lost(study_instance_uid=study.study_instance_uid, reason=reason, sop_instance_uids=damaged)
     defects = _defects(outcomes, settle=study.settle)
+    if not study.doubtful:
+        defects += _foreign(site, at_destination)
     found = [_found(i.evidence.sop_instance_uid) for i in items if i.sent.sop_instance_uid in held]
     return Uploaded(study_instance_uid=study.study_instance_uid, outcomes=(*found, *outcomes), defects=tuple(defects))
 
 
 def _is_note(item: Sendable) -> bool:
     return item.evidence.sop_class_uid == KEY_OBJECT_SELECTION_DOCUMENT
+
+
+def _held_before(site: Site, items: Iterable[Sendable]) -> frozenset[str]:
+    """SOP Instance UIDs that it holds of a study that nothing was sent of: mostly one question, and no answer.
+
+    A destination that takes no questions is sent everything.
+    """
+    try:
+        return frozenset(uid for study in by_sent_study(items) for uid in site.destination.holds(study, ()))
+    except PeerRefused:
+        return frozenset()
+
+
+def _foreign(site: Site, items: Iterable[Sendable]) -> list[Defect]:
+    """What is there is not what would have been sent: somebody else's content under the same UID."""
+    return [
+        defect(
+            ExceptionClass.UID_COLLISION,
+            one.sop_instance_uid,
+            f"the destination held other content before, nothing was sent: {' '.join(one.differs[:20])}",
+        )
+        for uid, sent in by_sent_study(items).items()
+        for one in site.destination.read_back(uid, sent)
+        if one.outcome is Outcome.DIFFERS
+    ]
 
 
 def _outdated(site: Site, study: StagedStudy, held: Iterable[Sendable]) -> frozenset[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,21 +52,39 @@ def test_a_destination_that_lies_is_caught(migration: Migrate, orders: dict[str,
     assert classes(one) == {exception_class}
 
 
-@pytest.mark.parametrize("policy", ["keep_old", "keep_both"])
-def test_other_content_that_was_there_before_is_found(migration: Migrate, policy: str) -> None:
+@pytest.mark.parametrize("policy", ["keep_old", "overwrite", "keep_both", "refuse"])
+def test_other_content_that_was_there_before_is_found_and_never_overwritten(migration: Migrate, policy: str) -> None:
     one = migration(many(1), TWO_ATTEMPTS, dir_={"store": {"same_uid": policy}})
     foreign_content(one)
+    before = one.held()
     assert run_inline(one.run) is None
     assert read.states(one.run.folder) == {"QUARANTINED": 1}
-    assert classes(one) <= {"DEST_COERCED", "CONTENT_MISMATCH", "UID_COLLISION"}
+    assert classes(one) == {"UID_COLLISION"}
+    first, *others = one.expected()
+    assert one.held() == one.expected() | before
+    assert one.sent() == Counter(others)
+    assert [row["uid"] for row in read.exceptions(one.run.folder)] == [first]
 
 
-def test_a_destination_that_overwrites_holds_what_was_sent(migration: Migrate) -> None:
+def test_what_the_destination_held_before_and_as_it_should_be_is_verified_and_not_sent(migration: Migrate) -> None:
     one = migration(many(1), dir_={"store": {"same_uid": "overwrite"}})
-    foreign_content(one)
+    stored = read_object(Path(shutil.copy(one.objects[0].path, one.dir_folder)))
+    assert stored is not None
+    one.embedded_dir.archive.add(stored)
     assert run_inline(one.run) is None
     assert read.states(one.run.folder) == {"VERIFIED": 1}
     assert one.held() == one.expected()
+    assert one.sent() == Counter(list(one.expected())[1:])
+
+
+def test_content_that_somebody_replaces_between_upload_and_verify_is_found(migration: Migrate) -> None:
+    one = migration(many(1), TWO_ATTEMPTS)
+    assert run_inline(one.run, stages=("retrieve", "checksum", "normalize", "upload")) is None
+    ours = one.embedded_dir.archive.with_sop_instance_uid(one.objects[0].sop_instance_uid)
+    one.embedded_dir.archive.remove(ours[0])
+    foreign_content(one)
+    assert run_inline(one.run) is None
+    assert classes(one) == {"DEST_COERCED"}
 
 
 def test_what_was_dropped_once_is_sent_again_and_nothing_else_is(migration: Migrate) -> None:
@@ -88,6 +109,14 @@ def test_an_answer_that_is_lost_makes_us_ask_and_not_send_again(migration: Migra
     assert read.states(one.run.folder) == {"VERIFIED": 2}
     assert sorted(uid for uid, _ in one.stores()) == sorted(one.expected())
     assert one.held() == one.expected()
+
+
+def test_what_was_taken_in_before_a_loss_and_shows_only_later_is_not_sent_again(migration: Migrate) -> None:
+    orders = {"store": {"answer_lost_every": 4, "kept_after_loss_s": 0.5}}
+    one = migration(many(1, instances=4), {"limits": {"backoff_s": 0.01}}, dir_=orders)
+    assert run_inline(one.run) is None
+    assert read.states(one.run.folder) == {"VERIFIED": 1}
+    assert sorted(uid for uid, _ in one.stores()) == sorted(one.expected())
 
 
 def test_a_destination_that_is_full_for_a_while_is_waited_for(migration: Migrate) -> None:
