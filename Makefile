@@ -28,6 +28,7 @@ lint: $(VENV)/.installed-dev
 # Whole runs are measured as a hospital installs them, without the tools of the tests: those make every start slower.
 bench: $(VENV)/.installed-dev $(PLAIN)/.installed
 	@tests/peers/install.sh
+	@$(PLAIN)/bin/python -m compileall -q migrate # as pip leaves an installed package
 	@$(BIN)/python -m benchmarks.run --python $(PLAIN)/bin/python --only '$(BENCH)' $(BENCH_ARGS)
 
 torture: $(VENV)/.installed-dev

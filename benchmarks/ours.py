@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import bare
+from benchmarks.bare_sender import BareSender
 from benchmarks.corpus import KINDS, Listed, listing, objects
 from migrate.config import FILE_NAME, load
 from migrate.destinations.dimse import DimseDestination
@@ -65,6 +67,11 @@ def start_receiver(folder: Path, port: int, ae_title: str = "MIGRATE", *, lands:
     receiver.start()
     _open.extend((area.close, receiver.stop))
     _kept.update(registry=registry, area=area)
+
+
+def start_bare(folder: Path, port: int) -> None:
+    """Listen with a loop that promises nothing."""
+    _open.append(bare.start(folder, port))
 
 
 class _Digested:
@@ -125,6 +132,13 @@ def forget() -> None:
 
 
 # ---- sending
+
+
+def send_bare(called_ae_title: str, port: int, paths: Sequence[Path]) -> float:
+    """Send with a loop that promises nothing; wall seconds."""
+    began = time.monotonic()
+    BareSender(called_ae_title, port, paths[0]).send(paths)
+    return time.monotonic() - began
 
 
 def prepare(run_folder: Path, paths: Sequence[Path]) -> None:

@@ -12,9 +12,9 @@ from benchmarks.measure import Comparison, Trial, middle
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound on the ratio. `at_most` says which side of it is good."""
+    """A bound on the ratio. `at_most` says which side of it is good; without `must` the row explains others."""
 
-    must: float
+    must: float | None = None
     aim: float | None = None
     at_most: bool = True
 
@@ -68,7 +68,9 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`aim`, `must` or `MISSED`."""
+        """`aim`, `must` or `MISSED`; nothing where there is no bound."""
+        if self.goal.must is None:
+            return ""
         if not self.met:
             return "MISSED"
         return "aim" if self.goal.met(self.ratio, self.goal.aim) else "must"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import ours
 from benchmarks.archive import Held, Load, fill, orthanc, write_config, write_files
 from benchmarks.dcmtk import AS_INSTALLED, TUNED, Address, movescu, storescp, storescu, together
-from benchmarks.measure import Snapshot, Trial, interleaved
+from benchmarks.measure import Side, Snapshot, Trial, interleaved
 from benchmarks.rows import CPU_PER_GB, FASTER, GB_PER_S, Contest, Figure, Goal, Row, row_of
 from benchmarks.setting import Setting, timed
 from benchmarks.worker import Worker
@@ -58,23 +58,28 @@ def receive(setting: Setting) -> list[Row]:
     """CPU of the receiving process: ours digests, checks the structure, fsyncs and renames; storescp writes."""
     rows: list[Row] = []
     for tuned in (False, True):
-        with _receivers(setting, tuned=tuned) as (moves, servers, worker):
+        with _receivers(setting, tuned=tuned) as (moves, servers, worker, bare):
             for lanes in (1, 2):
                 mine = partial(_our_receiver, worker, moves, lanes)
-                sides = {"ours": mine, "theirs": partial(_their_receiver, servers[:lanes], moves)}
+                sides: dict[str, Side] = {"ours": mine, "theirs": partial(_their_receiver, servers[:lanes], moves)}
+                if lanes == 1:
+                    sides["bare"] = partial(_bare_receiver, bare, moves, setting.folder / "bare")
                 contest = Contest(
                     what=f"receive CT, {lanes} association{'s' * (lanes > 1)}",
                     against="storescp +B, 128 KiB PDU, TCP_NODELAY=1" if tuned else "storescp as installed",
                     goal=Goal(1.2, 1.0) if tuned else Goal(1.0, 0.9),
                     notes=("one storescp process for each association",) if lanes > 1 else (),
                 )
-                row = row_of(contest, CPU_PER_GB, interleaved(setting.rounds(5), sides))
-                rows.append(setting.explained(row, worker.pid, mine))
+                trials = interleaved(setting.rounds(5), sides)
+                rows.append(setting.explained(row_of(contest, CPU_PER_GB, trials), worker.pid, mine))
+                if "bare" in trials:
+                    least = Contest(what="receive CT, a bare loop", against=contest.against, goal=Goal(), ours="bare")
+                    rows.append(row_of(least, CPU_PER_GB, trials))
     return rows
 
 
 @contextmanager
-def _receivers(setting: Setting, *, tuned: bool) -> Iterator[tuple[Moves, list[Storescp], Worker]]:
+def _receivers(setting: Setting, *, tuned: bool) -> Iterator[tuple[Moves, list[Storescp], Worker, Worker]]:
     with ExitStack() as stack:
         source = stack.enter_context(orthanc(setting.folder, "LEGACY", nagle=not tuned))
         held = fill(source, [Load("ct", setting.count(4, 2), 100)])
@@ -83,13 +88,15 @@ def _receivers(setting: Setting, *, tuned: bool) -> Iterator[tuple[Moves, list[S
             stack.enter_context(storescp(setting.folder / name, name, options, tcp_nodelay=tuned))
             for name in ("PEER0", "PEER1")
         ]
-        worker = stack.enter_context(Worker())
-        port = free_port()
+        worker, bare = (stack.enter_context(Worker()) for _ in range(2))
+        port, bare_port = free_port(), free_port()
         worker.do(ours.start_receiver, setting.folder / "landing", port)
+        bare.do(ours.start_bare, setting.folder / "bare", bare_port)
         source.knows("MIGRATE", port)
+        source.knows("BARE", bare_port)
         for server in servers:
             source.knows(server.ae_title, server.port)
-        yield Moves(source=source, held=held, tcp_nodelay=tuned), servers, worker
+        yield Moves(source=source, held=held, tcp_nodelay=tuned), servers, worker, bare
 
 
 def _our_receiver(worker: Worker, moves: Moves, lanes: int) -> Trial:
@@ -105,16 +112,29 @@ def _our_receiver(worker: Worker, moves: Moves, lanes: int) -> Trial:
     return Trial(wall_s=wall_s, cpu_s=spent[0], amount=moves.held.gb, peer_cpu_s=spent[1], peak_bytes=peak)
 
 
+def _bare_receiver(worker: Worker, moves: Moves, folder: Path) -> Trial:
+    source, mine = Snapshot.of(moves.source.process.pid), Snapshot.of(worker.pid)
+    wall_s = moves.run(["BARE"])
+    spent = mine.since_s(), source.since_s()
+    return Trial(wall_s=wall_s, cpu_s=spent[0], amount=_took_all(folder.iterdir(), moves.held), peer_cpu_s=spent[1])
+
+
+def _took_all(files: Iterable[Path], held: Held) -> float:
+    """Forget the files; how many GB they were. Fewer than were moved end the bench."""
+    paths = list(files)
+    assert len(paths) == len(held.listed), "a receiver did not get everything"
+    for path in paths:
+        path.unlink()
+    return held.gb
+
+
 def _their_receiver(servers: Sequence[Storescp], moves: Moves) -> Trial:
     source = Snapshot.of(moves.source.process.pid)
     mine = Snapshot.of(*(server.process.pid for server in servers))
     wall_s = moves.run([server.ae_title for server in servers])
     spent = mine.since_s(), source.since_s()
-    files = [path for server in servers for path in server.received.iterdir()]
-    assert len(files) == len(moves.held.listed), "storescp did not receive everything"
-    for path in files:
-        path.unlink()
-    return Trial(wall_s=wall_s, cpu_s=spent[0], amount=moves.held.gb, peer_cpu_s=spent[1])
+    files = (path for server in servers for path in server.received.iterdir())
+    return Trial(wall_s=wall_s, cpu_s=spent[0], amount=_took_all(files, moves.held), peer_cpu_s=spent[1])
 
 
 # ---- send and upload
@@ -127,6 +147,7 @@ class Sends:
     destination: Orthanc
     worker: Worker
     folder: Path
+    paths: Sequence[Path]
     held: Held
     start_up_s: float
 
@@ -143,6 +164,14 @@ class Sends:
             peer_cpu_s=peer.since_s(),
             peak_bytes=self.worker.peak_bytes,
         )
+
+    def bare(self) -> Trial:
+        """A loop that promises nothing, in the same process as ours."""
+        self.destination.delete_all()
+        peer, mine = Snapshot.of(self.destination.process.pid), Snapshot.of(self.worker.pid)
+        wall_s = self.worker.do(ours.send_bare, "DIR", self.destination.port, self.paths)
+        assert self.destination.counts()["instances"] == len(self.held.listed), "not everything was sent"
+        return Trial(wall_s=wall_s, cpu_s=mine.since_s(), amount=self.held.gb, peer_cpu_s=peer.since_s())
 
     def theirs(self) -> Trial:
         """`storescu` over the folder, without what it needs to start."""
@@ -168,7 +197,12 @@ def _sends(setting: Setting, load: Load, *, nagle: bool) -> Iterator[Sends]:
         tiny, _ = write_files(folder / "tiny", [Load("tiny", 1, 1)])
         starts = [storescu(Address("DIR", destination.port), tiny[0].parent).cpu_s for _ in range(5)]
         yield Sends(
-            destination=destination, worker=worker, folder=folder / "files", held=held, start_up_s=sorted(starts)[2]
+            destination=destination,
+            worker=worker,
+            folder=folder / "files",
+            paths=paths,
+            held=held,
+            start_up_s=sorted(starts)[2],
         )
     setting.clear()
 
@@ -187,7 +221,10 @@ def send(setting: Setting) -> list[Row]:
             goal=Goal(0.5, 0.4),
             notes=(f"start-up of storescu ({sends.start_up_s * 1000:.0f} ms CPU) is not counted, nor is ours",),
         )
-        return [_send_row(setting, sends, contest, CPU_PER_GB)]
+        trials = interleaved(setting.rounds(5), {"ours": sends.ours, "theirs": sends.theirs, "bare": sends.bare})
+        row = setting.explained(row_of(contest, CPU_PER_GB, trials), sends.worker.pid, sends.ours)
+        least = Contest(what="send CT, a bare loop", against="storescu", goal=Goal(), ours="bare")
+        return [row, row_of(least, CPU_PER_GB, trials)]
 
 
 def upload(setting: Setting) -> list[Row]:

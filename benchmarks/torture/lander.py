@@ -25,7 +25,7 @@ LONGEST_PAUSE_S = 0.15
 class CarelessArea(LandingArea):
     """What is landed has its bytes on the disk, but perhaps no name."""
 
-    def sync_folder(self, folder: Path) -> None:
+    def sync_folder(self, folder: Path | str) -> None:
         """Nothing: the mistake that power cuts must show."""
 
 
