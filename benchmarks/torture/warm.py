@@ -71,6 +71,8 @@ class Forks:
         """
         assert self._process.stdin
         assert self._process.stdout
+        for path in (out, err):  # it may be killed before it opens them
+            path.touch()
         self._process.stdin.write(json.dumps([list(arguments), str(out), str(err)]) + "\n")
         self._process.stdin.flush()
         told = self._process.stdout.readline()
