@@ -1,7 +1,8 @@
 """What a running engine is doing now, in one small file that others may read: `logs/now.json`.
 
 Written every two seconds by a thread of its own, so that it goes stale when the process is gone and
-keeps beating while a study takes long. It holds counts and times, no identity.
+keeps beating while a study takes long. It holds counts and times, no identity. While the calendar or the
+throttle holds the run up, each beat also adds to `logs/blocked.json`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from typing import Any, Self
 
 from migrate.engine.hours import Hours
 from migrate.engine.throttle import Throttle
+from migrate.journal.blocked import Cause, add_blocked
 
 FILE = Path("logs") / "now.json"
 EVERY_S = 2.0
@@ -30,9 +33,9 @@ class Pulse:
     A file that cannot be written harms nobody: the run goes on.
     """
 
-    def __init__(self, run_folder: Path, beat: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, run_folder: Path, beat: Callable[[], dict[str, Any]], every_s: float = EVERY_S) -> None:
         self.path = run_folder / FILE
-        self._beat = beat
+        self._run_folder, self._beat, self._every_s = run_folder, beat, every_s
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="pulse", daemon=True)
 
@@ -50,16 +53,27 @@ class Pulse:
             self.path.unlink(missing_ok=True)
 
     def _go_on(self) -> None:
-        while not self._ended.wait(EVERY_S):
-            self._write()
+        looked_at = time.monotonic()
+        while not self._ended.wait(self._every_s):
+            before, looked_at = looked_at, time.monotonic()
+            if cause := held_up(self._write()):
+                add_blocked(self._run_folder, cause, looked_at - before)
 
-    def _write(self) -> None:
+    def _write(self) -> dict[str, Any]:
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "pid": os.getpid(), **self._beat()}
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             temporary.write_text(json.dumps(told), encoding="utf-8")
             temporary.replace(self.path)
+        return told
+
+
+def held_up(told: Mapping[str, Any]) -> Cause | None:
+    """What keeps a run from working at its full pace: closed hours, or a source that has become slow."""
+    if not told["open"]:
+        return "calendar"
+    return "throttle" if told["throttle"]["allowed"] < told["throttle"]["most"] else None
 
 
 def beat_of(busy: Mapping[str, Any], throttle: Throttle, hours: Hours) -> dict[str, Any]:

@@ -37,11 +37,16 @@ def overlap(facts: Facts, words: Words) -> Section:
 
 
 def run_sheet(facts: Facts, words: Words) -> Table:
-    """What was moved on each day, the newest first."""
+    """What was moved on each day, and how long runs were held up, the newest first."""
     kinds = columns(words, ("instances_received", "count"), ("bytes", "bytes"))
     heads = [*columns(words, ("day", "date")), *kinds]
     heads += columns(words, ("instances_uploaded", "count"), ("instances_verified", "count"))
-    return table(words, "days", heads, [(d.day, d.received, d.size_bytes, d.uploaded, d.verified) for d in facts.days])
+    heads += columns(words, ("minutes_closed", "count"), ("minutes_slowed", "count"))
+    rows = [
+        (d.day, d.received, d.size_bytes, d.uploaded, d.verified, round(d.closed_s / 60), round(d.slowed_s / 60))
+        for d in facts.days
+    ]
+    return table(words, "days", heads, rows)
 
 
 def forecast(facts: Facts, words: Words) -> Sequence[Block]:

@@ -175,13 +175,18 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Day:
-    """What was moved on one day (UTC): instances, and the bytes that were received."""
+    """What was moved on one day (UTC): instances, and the bytes that were received.
+
+    `closed_s` and `slowed_s`: how long the calendar or the throttle held a run up.
+    """
 
     day: str
     received: int
     size_bytes: int
     uploaded: int
     verified: int
+    closed_s: float = 0.0
+    slowed_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from migrate.config import Config
 from migrate.dicom.sop_classes import name_of
 from migrate.journal import read as journal
+from migrate.journal.blocked import Days, read_blocked
 from migrate.journal.operators import runs
 from migrate.manifest.place import sources_of
 from migrate.manifest.read import batches
@@ -80,7 +81,7 @@ def gather(run: Run, now: datetime) -> Facts:
         differences=_differences(run),
         flow=_flow(counts),
         rates=_rates(counts),
-        days=_days(counts),
+        days=_days(counts, read_blocked(run.path) or {}),
         config=_settings(config),
         versions=_versions(),
         digests=digests(run),
@@ -256,9 +257,9 @@ def _flow(counts: Counts) -> list[Flow]:
     ]
 
 
-def _days(counts: Counts) -> list[Day]:
-    """Every day on which something was moved, the newest first."""
-    moved: dict[str, Counter[str]] = defaultdict(Counter)
+def _days(counts: Counts, blocked: Days) -> list[Day]:
+    """Every day on which something was moved or a run was held up, the newest first."""
+    moved: dict[str, Counter[str]] = defaultdict(Counter, {day: Counter() for day in blocked})
     for stage in STATIONS:
         for at, n in counts.times.get(stage, Counter()).items():
             moved[at[:DAY]][stage] += n
@@ -269,6 +270,8 @@ def _days(counts: Counts) -> list[Day]:
             size_bytes=counts.received[day],
             uploaded=found["upload"],
             verified=found["verify"],
+            closed_s=blocked.get(day, {}).get("calendar", 0.0),
+            slowed_s=blocked.get(day, {}).get("throttle", 0.0),
         )
         for day, found in sorted(moved.items(), reverse=True)
         if day

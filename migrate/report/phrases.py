@@ -23,6 +23,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "table.days": ("Run sheet: what was moved each day (UTC)", "Journal quotidien\u00a0: volume par jour (UTC)"),
     "empty.days": ("Nothing was moved yet.", "Rien n\u2019a encore été migré."),
     "word.day": ("Day", "Jour"),
+    "word.minutes_closed": ("Minutes closed by the calendar", "Minutes fermées par l\u2019horaire"),
+    "word.minutes_slowed": ("Minutes slowed for the source", "Minutes ralenties pour la source"),
     "word.instances_received": ("Instances received", "Instances reçues"),
     "word.instances_uploaded": ("Instances sent", "Instances envoyées"),
     "word.instances_verified": ("Instances verified", "Instances vérifiées"),

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from migrate.engine.pulse import FILE, Pulse, read_pulse
 from migrate.engine.run import Progress
 from migrate.errors import LocalError, UsageError
 from migrate.journal import events as e
+from migrate.journal.blocked import Cause, add_blocked, read_blocked
 from migrate.report.phrases import PHRASES
 from migrate.report.texts import Words
 from migrate.report.watching import watching_page
@@ -81,6 +83,46 @@ def test_a_pulse_that_has_gone_stale_is_no_pulse(folder: Path) -> None:
         path.write_text(broken)
         assert read_pulse(folder) is None
     path.unlink()
+
+
+SLOW = {"allowed": 1, "most": 2}
+QUICK = {"allowed": 2, "most": 2}
+
+
+@pytest.mark.parametrize(
+    ("opened", "throttle", "cause"),
+    [(True, QUICK, None), (True, SLOW, "throttle"), (False, QUICK, "calendar"), (False, SLOW, "calendar")],
+)
+def test_a_run_that_is_held_up_says_by_what_and_how_long(
+    opened: bool, throttle: dict[str, int], cause: str | None, tmp_path: Path
+) -> None:
+    beats = iter(range(20))
+    ended = threading.Event()
+
+    def beat() -> dict[str, Any]:
+        if next(beats, None) is None:
+            ended.set()
+        return {**BEAT, "open": opened, "throttle": {**BEAT["throttle"], **throttle}}
+
+    with Pulse(tmp_path, beat, every_s=0.001):
+        assert ended.wait(20)
+    days = read_blocked(tmp_path)
+    assert (days is None) is (cause is None)
+    for causes in (days or {}).values():
+        assert [name for name, seconds in causes.items() if seconds > 0] == [cause]
+
+
+def test_days_are_added_up_and_a_damaged_file_begins_anew(tmp_path: Path) -> None:
+    first, second = datetime(2026, 3, 1, 23, 59, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+    causes: tuple[tuple[datetime, Cause], ...] = ((first, "calendar"), (second, "calendar"), (second, "calendar"))
+    for moment, cause in (*causes, (second, "throttle")):
+        add_blocked(tmp_path, cause, 2.0, moment)
+    assert read_blocked(tmp_path) == {"2026-03-01": {"calendar": 2.0}, "2026-03-02": {"calendar": 4.0, "throttle": 2.0}}
+    for spoilt in ("", "[]", '{"2026-03-01": 3}'):
+        (tmp_path / "logs" / "blocked.json").write_text(spoilt, encoding="utf-8")
+        assert read_blocked(tmp_path) is None
+    add_blocked(tmp_path, "calendar", 1.0, first)
+    assert read_blocked(tmp_path) == {"2026-03-01": {"calendar": 1.0}}
 
 
 def test_closed_hours_are_told_with_the_next_opening(folder: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from migrate.errors import UsageError
@@ -105,6 +106,8 @@ def test_the_figures_are_the_same_in_every_language(language: Language, reported
 
 def text_of(path: Path) -> str:
     """Everything a reader could find in a report file; a workbook is unpacked."""
+    if path.suffix == ".parquet":
+        return json.dumps(pq.read_table(path).to_pylist(), ensure_ascii=False)
     if path.suffix != ".xlsx":
         return path.read_text(encoding="utf-8")
     with zipfile.ZipFile(path) as book:

@@ -26,6 +26,7 @@ import pytest
 import xxhash
 
 from migrate.checks.reconcile import reconcile
+from migrate.journal.blocked import Cause, add_blocked
 from migrate.journal.events import Assigned
 from migrate.journal.operators import here, note_run
 from migrate.journal.store import Journal
@@ -35,7 +36,7 @@ from migrate.manifest.write import write_part
 from migrate.report.plain import shown
 from migrate.report.write import ReportOptions, write_reports
 from tests.report.conftest import Reported
-from tests.report.example import NASTY, SOURCE, Study, build_run, tables
+from tests.report.example import BEGIN, NASTY, SOURCE, Study, build_run, tables
 from tests.report.page import Page
 
 TABLES = ("windows", "studies", "series", "instances", "evidence", "uploads", "verification", "changes")
@@ -161,6 +162,7 @@ SHOWN: dict[str, Callable[[list[Any]], Any]] = {
     "sop_classes": lambda row: row[1:],
     "syntaxes": lambda row: row[1:],
     "facilities": lambda row: row[:-1],
+    "days": lambda row: row[:-2],  # what held the runs up is told below
     "rejections": lambda row: [row[0], *row[2:]],
 }
 SOURCE_OF_THE_BALANCE = """
@@ -241,6 +243,9 @@ def _more(found: list[Study]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]
 
 def _tell(folder: Path, quarantined: str) -> None:
     """An owner and a due date for one line of the register, a whole crawl and two delta rounds after it."""
+    held_up: tuple[tuple[Cause, float], ...] = (("calendar", 3_600.0), ("throttle", 119.0), ("calendar", 1_800.0))
+    for cause, seconds in held_up:
+        add_blocked(folder, cause, seconds, BEGIN)
     with Journal(folder) as journal:
         note_run(journal, here("Ada"), ["retrieve", "upload"], "common 1")
         line = {"uid": quarantined, "exception_class": "COUNT_MISMATCH", "owner": "Ada", "due": "2026-12-24"}
@@ -325,6 +330,10 @@ def test_the_totals_are_the_sums_of_the_lines(reported: Reported) -> None:
     for total in (*reported.page.tables["totals"], *reported.page.tables["certificate_totals"]):
         lines = [row for row in _balance(reported) if row[3] == total[0]]
         assert [int(value) for value in total[1:6]] == [sum(row[place] for row in lines) for place in range(4, 9)]
+
+
+def test_the_run_sheet_says_how_long_the_calendar_and_the_source_held_runs_up(reported: Reported) -> None:
+    assert [row[5:] for row in reported.page.tables["days"]] == [[str(90), str(2)]]
 
 
 def test_every_share_is_what_was_migrated_of_what_the_source_holds(reported: Reported) -> None:
