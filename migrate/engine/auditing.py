@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migrate.audit.recorder import Recorder
 from migrate.dicom.uid import STUDY_ROOT_FIND
 from migrate.journal.events import Event, Quarantined, Retrieved, Verified
 from migrate.model import Level, Outcome
 from migrate.peers import FindEnd, Match, StagedStudy, StudyWork
-from migrate.stages.crawl.request import Finder
 from migrate.wire.dimse.identifier import encode
+
+if TYPE_CHECKING:
+    from migrate.stages.crawl.request import Finder  # the whole crawl comes with it, and `run` needs none of it
 
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 #: Keys whose values, even cut short, may point to a patient.
