@@ -66,9 +66,18 @@ class ReceiverBlock(_Block):
     allow_hosts: list[str] = []
 
 
+class DicomwebBlock(_Block):
+    """`[destination.dicomweb]`: where the DI-r gives back over WADO-RS. `token_env` names a variable with a token."""
+
+    url: str
+    token_env: str = ""
+    timeout_s: float = Field(default=60.0, gt=0)
+
+
 class DestinationBlock(_Block):
     """`[destination]`: the DI-r. `coercions` are tags (`ggggeeee`) it is declared to change.
 
+    `verify = "wado-rs"` reads back over HTTP, from the address in `[destination.dicomweb]`.
     `verify = "commitment"` takes its word instead of reading back; needs `commitment = "always"`.
     `transcodes = "lossless"` declares that it may compress pixels anew without loss: where the compressed
     bytes differ, decoded pixels are compared.
@@ -78,7 +87,8 @@ class DestinationBlock(_Block):
     ae_title: AeTitle = "DIR"
     host: str = "127.0.0.1"
     port: Port = 104
-    verify: Literal["auto", "c-get", "c-move", "c-find", "commitment"] = "auto"
+    verify: Literal["auto", "c-get", "c-move", "wado-rs", "c-find", "commitment"] = "auto"
+    dicomweb: DicomwebBlock | None = None
     commitment: Literal["auto", "always", "never"] = "auto"
     commitment_timeout_s: float = Field(default=60.0, gt=0)
     coercions: list[Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{8}$")]] = []
@@ -88,6 +98,8 @@ class DestinationBlock(_Block):
     def _word_is_asked_for(self) -> Self:
         if self.verify == "commitment" and self.commitment != "always":
             raise ValueError('verify = "commitment" needs commitment = "always"')
+        if self.verify == "wado-rs" and self.dicomweb is None:
+            raise ValueError('verify = "wado-rs" needs url in [destination.dicomweb]')
         return self
 
 

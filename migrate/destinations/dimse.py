@@ -1,4 +1,4 @@
-"""A DI-r over DIMSE: C-STORE in, C-FIND for what it holds, C-GET or C-MOVE to read it back."""
+"""A DI-r over DIMSE: C-STORE in, C-FIND for what it holds; C-GET, C-MOVE or WADO-RS to read it back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from migrate.destinations import committing
 from migrate.destinations.compare import Expectation
+from migrate.destinations.over_http import fetch_over_http
 from migrate.destinations.sending import Proof
 from migrate.errors import IllegalDicom, LocalError, PeerError, PeerRefused, PeerUnavailable
 from migrate.model import Checked, Level, Outcome, StoreOutcome, now
@@ -190,7 +191,10 @@ class DimseDestination:
     def _given_back(self, study_instance_uid: str, wanted: Expectation) -> list[Checked]:
         inbox = self.door.registry.open(study_instance_uid, wanted.uids, wanted.compare)
         try:
-            self._fetch(study_instance_uid, wanted, inbox)
+            if self._method == "wado-rs":
+                fetch_over_http(self.door, study_instance_uid, wanted.refs, inbox)
+            else:
+                self._fetch(study_instance_uid, wanted, inbox)
         finally:
             self.door.registry.close(inbox)
         checked = [one for one in inbox.kept if one.sop_instance_uid in wanted.uids]

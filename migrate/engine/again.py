@@ -30,6 +30,7 @@ from migrate.stages.staged import by_sent_study
 from migrate.stages.verify import defect_of
 
 STUDIES_AT_ONCE = 200
+WITHOUT_CONTENT = frozenset({"c-find", "commitment"})
 PROVEN = frozenset({Outcome.MATCH, Outcome.DIFFERS, Outcome.MISSING})
 
 Look = Callable[[Evidence, Header], None]
@@ -53,7 +54,7 @@ def look_again(run_folder: Path, config: Config, studies: Iterable[str], look: L
 
     Args:
         run_folder: The run folder.
-        config: Its configuration; `destination.verify = "c-find"` is no content, so it counts as auto.
+        config: Its configuration; a list or a commitment is no content, so `destination.verify` counts as auto then.
         studies: Study Instance UIDs as received.
         look: Is shown the header of every object that comes back.
 
@@ -61,7 +62,7 @@ def look_again(run_folder: Path, config: Config, studies: Iterable[str], look: L
         ConfigError, LocalError: The receiver cannot be opened.
     """
     by_content = config.destination.model_copy(update={"verify": "auto"})
-    if config.destination.verify != "c-find":
+    if config.destination.verify not in WITHOUT_CONTENT:
         by_content = config.destination
     site = open_site(config.model_copy(update={"destination": by_content}), str(run_folder), 0)
     waiting = iter(studies)

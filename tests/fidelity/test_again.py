@@ -80,6 +80,18 @@ def test_what_is_gone_is_found(migration: Migrate) -> None:
     assert found.json["instances"] == {"match": 1, "missing": 1}
 
 
+@pytest.mark.parametrize(
+    "believed", [{"verify": "c-find"}, {"verify": "commitment", "commitment": "always"}], ids=["list", "commitment"]
+)
+def test_a_second_look_compares_contents_where_the_first_believed_a_word(
+    migration: Migrate, believed: dict[str, str]
+) -> None:
+    one = moved(migration, {"destination": believed}, count=1)
+    alter(one, "StudyDescription", "SOMETHING ELSE")
+    found = ended(one, "verify", "--again")
+    assert (found.code, found.json["instances"]) == (4, {"match": 1, "differs": 1}), found.stderr
+
+
 def test_a_study_that_is_not_verified_cannot_be_verified_again(migration: Migrate) -> None:
     one = moved(migration)
     found = say(one.run.folder, "verify", "--again", "--only", "1.2.3")

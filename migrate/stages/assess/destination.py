@@ -10,7 +10,9 @@ from migrate.model import Level
 from migrate.stages.assess.asking import Question
 from migrate.stages.assess.fetching import NOTHING_S, until
 from migrate.stages.assess.scene import Scene
+from migrate.staging.intake import ReadingSink, Registry
 from migrate.wire import fetch
+from migrate.wire.wado import retrieve, server_of
 
 
 def finds(scene: Scene) -> None:
@@ -40,11 +42,21 @@ def reading_back(scene: Scene) -> None:
         scene.ok("reading back", "C-GET is offered")
     elif move and knows_us is not False and verify in {"auto", "c-move"}:
         scene.ok("reading back", f"C-MOVE is offered ({how})")
-    elif verify == "c-find":
-        scene.ok("reading back", "switched off: UIDs only (destination.verify)")
+    elif verify == "wado-rs":
+        _over_http(scene)
+    elif verify in {"c-find", "commitment"}:
+        told = "UIDs" if verify == "c-find" else "its commitment"
+        scene.ok("reading back", f"switched off: {told} only (destination.verify)")
     else:
         hint = "ask its administrator to allow C-GET, or to add our AE titles as C-MOVE destinations"
         raise PeerRefused("nothing can be read back", hint, peer=_title(scene), verify=verify, c_move=how)
+
+
+def _over_http(scene: Scene) -> None:
+    """WADO-RS of a study that does not exist: an answer without objects is what counts."""
+    server = server_of(scene.config.destination, scene.finder.endpoint.tls)
+    retrieve(server, f"/studies/2.25.{uuid.uuid4().int}", ReadingSink(Registry()))
+    scene.ok("reading back", "WADO-RS answers for a study that does not exist: nothing")
 
 
 def _knows_us(scene: Scene) -> tuple[bool | None, str]:
