@@ -56,7 +56,7 @@ def serve_store(call: Call) -> None:
     core.wait(orders.slow_answers_s)
     number = core.counters.next("stored")
     answer_lost = bool(orders.answer_lost_every) and number % orders.answer_lost_every == 0
-    if answer_lost:
+    if answer_lost and orders.kept_after_loss_s:
         abort_at_once(call.association)
         core.wait(orders.kept_after_loss_s)
     status = _refusal(call, arrival, number)
@@ -65,6 +65,8 @@ def serve_store(call: Call) -> None:
             status = _kept(call, arrival, number)
     if answer_lost:
         _record(call, arrival, None)
+        if not orders.kept_after_loss_s:
+            abort_at_once(call.association)
         return
     _record(call, arrival, status)
     call.respond(

@@ -48,6 +48,21 @@ def test_every_link_of_the_readme_leads_somewhere(link: str) -> None:
     assert (CHECKOUT / link).exists()
 
 
+RELIABILITY = (CHECKOUT / "RELIABILITY.md").read_text(encoding="utf-8")
+NAMED = sorted(set(re.findall(r"\b(?:[a-z]+/)+test_\w+\.py", README + RELIABILITY)))
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_test_that_proves_a_fault_exists(name: str) -> None:
+    assert (CHECKOUT / "tests" / name.removeprefix("tests/")).is_file()
+
+
+def test_the_readme_has_every_fault_of_the_matrix() -> None:
+    faults = re.findall(r"^\| \d+ \| (.*?) \|", RELIABILITY, re.MULTILINE)
+    assert len(faults) == 34
+    assert not [fault for fault in faults if f"\n| {fault} |" not in README]
+
+
 def test_the_example_configuration_is_read() -> None:
     example = manifests_folder() / "migration.example.toml"
     assert load(example).run.name == "my-migration"
