@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def find_response(status: int, message_id: int = 1) -> CommandSet:
 def test_nobody_listening_is_unavailable_with_a_hint() -> None:
     with pytest.raises(PeerUnavailable, match="no connection") as failed:
         opened(free_port())
+    assert "firewall" in failed.value.hint
+    assert failed.value.retryable
+
+
+@pytest.mark.parametrize("host", ["peer.invalid", "peer..invalid", "100::1"], ids=["unknown", "no name", "no route"])
+def test_a_host_that_cannot_be_reached_is_unavailable_with_a_hint(host: str) -> None:
+    with pytest.raises(PeerUnavailable, match="no connection") as failed:
+        Association.open(replace(endpoint(104, "PEER", TIGHT), host=host), CONTEXTS)
     assert "firewall" in failed.value.hint
     assert failed.value.retryable
 

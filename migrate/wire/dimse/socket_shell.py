@@ -217,7 +217,7 @@ def connect(host: str, port: int, tls: ssl.SSLContext | None, connect_s: float) 
     """
     try:
         sock = socket.create_connection((host, port), timeout=connect_s)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a host such as `a..b` cannot even be asked for
         hint = "is the peer running, and does a firewall let us through?"
         raise PeerUnavailable("no connection", hint, peer=f"{host}:{port}", cause=_cause(error)) from None
     if tls is None:
