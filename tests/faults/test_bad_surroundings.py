@@ -20,6 +20,7 @@ from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate, Migration
 from tests.engine.objects import make_studies, many
 from tests.engine.seeded import SOURCE, SeededRun, between, seeded, write_config
+from tests.peers import tools
 from tests.peers.disk import small_disk_mounted
 from tests.peers.ports import free_port
 from tests.peers.process import accepts_connections, listening_addresses
@@ -72,6 +73,16 @@ def test_a_receiver_port_in_use_is_told_with_what_to_do(migration: Migrate) -> N
     one = migration(many(1))
     with socket.create_server(("127.0.0.1", one.run.config.receiver.port)):
         assert_error(migrate(one.run.folder, "run"), 50, "port is in use", "receiver.port")
+    assert_goes_on(one)
+
+
+@pytest.mark.parametrize("descriptors", [12, 32])
+def test_a_run_without_descriptors_says_so_and_goes_on_when_it_has_some(migration: Migrate, descriptors: int) -> None:
+    one = migration(many(2))
+    limited = Command(one.run.folder, "run", under=[tools.program("prlimit"), f"--nofile={descriptors}"])
+    ended = limited.end()
+    if descriptors == 12 or ended.code:  # the others may do
+        assert_error(ended, 50, "open files")
     assert_goes_on(one)
 
 
