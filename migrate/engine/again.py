@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrate.config import Config
+from migrate.destinations.dimse import BY_UID
 from migrate.dicom.digest import xxh3
 from migrate.dicom.header import Header
 from migrate.engine.place import open_site
@@ -30,7 +31,6 @@ from migrate.stages.staged import by_sent_study
 from migrate.stages.verify import defect_of
 
 STUDIES_AT_ONCE = 200
-WITHOUT_CONTENT = frozenset({"c-find", "commitment"})
 PROVEN = frozenset({Outcome.MATCH, Outcome.DIFFERS, Outcome.MISSING})
 
 Look = Callable[[Evidence, Header], None]
@@ -62,7 +62,7 @@ def look_again(run_folder: Path, config: Config, studies: Iterable[str], look: L
         ConfigError, LocalError: The receiver cannot be opened.
     """
     by_content = config.destination.model_copy(update={"verify": "auto"})
-    if config.destination.verify not in WITHOUT_CONTENT:
+    if config.destination.verify not in BY_UID:
         by_content = config.destination
     site = open_site(config.model_copy(update={"destination": by_content}), str(run_folder), 0)
     waiting = iter(studies)

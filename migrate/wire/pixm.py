@@ -7,15 +7,14 @@ with other words. Numbers of patients stand in requests and answers alone, never
 from __future__ import annotations
 
 import json
-import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from migrate.errors import ConfigError
+from migrate.wire.web import WebAddress, bearer
 
 MOST_BYTES = 1 << 20
 
@@ -57,12 +56,8 @@ class PixmClient:
     """
 
     def __init__(self, server: PixmServer) -> None:
-        parts = urlsplit(server.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigError("identity.pixm_url is not an address", "for example: https://pix.example/fhir")
         self._server = server
-        self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
-        self._base = parts.path.rstrip("/")
+        self._address = WebAddress.of(server.url, "identity.pixm_url", "https://pix.example/fhir")
         self._connection: HTTPConnection | None = None
 
     def close(self) -> None:
@@ -74,7 +69,9 @@ class PixmClient:
     def lookup(self, system: str, value: str) -> PixmAnswer:
         """The number in the target domain of who has `value` in the domain `system`. Never raises for an answer."""
         query = f"sourceIdentifier={quote(f'{system}|{value}', safe='')}"
-        target = f"{self._base}/Patient/$ihe-pix?{query}&targetSystem={quote(self._server.target_system, safe='')}"
+        target = (
+            f"{self._address.base}/Patient/$ihe-pix?{query}&targetSystem={quote(self._server.target_system, safe='')}"
+        )
         for fresh in (self._connection is None, True):
             try:
                 status, body = self._get(target)
@@ -87,23 +84,15 @@ class PixmClient:
         raise AssertionError("a fresh connection answers or fails")
 
     def _get(self, target: str) -> tuple[int, bytes]:
-        headers = {"Accept": "application/fhir+json"}
-        if self._server.token:
-            headers["Authorization"] = f"Bearer {self._server.token}"
+        headers = {"Accept": "application/fhir+json"} | bearer(self._server.token)
         if self._connection is None:
-            self._connection = self._opened()
+            self._connection = self._address.connection(self._server.timeout_s)
         self._connection.request("GET", target, headers=headers)
         response = self._connection.getresponse()
         body = response.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES or response.will_close:
             self.close()
         return response.status, body
-
-    def _opened(self) -> HTTPConnection:
-        if self._secure:
-            context = ssl.create_default_context()
-            return HTTPSConnection(self._host, self._port, timeout=self._server.timeout_s, context=context)
-        return HTTPConnection(self._host, self._port, timeout=self._server.timeout_s)
 
     def _answer(self, status: int, body: bytes) -> PixmAnswer:
         if status == 404:

@@ -11,14 +11,14 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPException, HTTPResponse
 from typing import Final
-from urllib.parse import urlsplit
 
 from migrate.config import DestinationBlock
 from migrate.dicom.part10 import FileMeta, read_meta
 from migrate.errors import ConfigError, IllegalDicom, PeerError, PeerRefused, PeerUnavailable
 from migrate.wire.dimse.sinks import Incoming, ObjectSink, StoreSink
+from migrate.wire.web import WebAddress, bearer
 
 PIECE_BYTES: Final = 1 << 18
 META_BYTES: Final = 1 << 20  # what `read_meta` wants to see of a file at most
@@ -28,21 +28,22 @@ ACCEPT: Final = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WadoServer:
-    """Where to ask. `url` is the DICOMweb base; `token` goes out as a bearer token."""
+    """Where to ask: the DICOMweb base; `token` goes out as a bearer token."""
 
-    url: str
+    address: WebAddress
     token: str = ""
     timeout_s: float = 60.0
     tls: ssl.SSLContext | None = None
 
 
 def server_of(block: DestinationBlock, tls: ssl.SSLContext | None) -> WadoServer:
-    """What `[destination.dicomweb]` says. Raises ConfigError when it is not there."""
+    """What `[destination.dicomweb]` says. Raises ConfigError when it is not there, or no address."""
     web = block.dicomweb
     if web is None:
         raise ConfigError("there is no address to read back from", "give url in [destination.dicomweb]")
     token = os.environ.get(web.token_env, "") if web.token_env else ""
-    return WadoServer(url=web.url, token=token, timeout_s=web.timeout_s, tls=tls)
+    address = WebAddress.of(web.url, "destination.dicomweb.url", "https://dir.example/dicom-web")
+    return WadoServer(address=address, token=token, timeout_s=web.timeout_s, tls=tls)
 
 
 def retrieve(server: WadoServer, resource: str, sink: StoreSink) -> int:
@@ -51,12 +52,10 @@ def retrieve(server: WadoServer, resource: str, sink: StoreSink) -> int:
     Raises:
         PeerUnavailable: No connection, an answer that breaks off, or a server error.
         PeerRefused: The server says that we may not, or that it does not do this.
-        ConfigError: The address is none.
     """
-    connection, base = _opened(server)
-    headers = {"Accept": ACCEPT} | ({"Authorization": f"Bearer {server.token}"} if server.token else {})
+    connection = server.address.connection(server.timeout_s, server.tls)
     try:
-        connection.request("GET", base + resource, headers=headers)
+        connection.request("GET", server.address.base + resource, headers={"Accept": ACCEPT} | bearer(server.token))
         answer = connection.getresponse()
         if answer.status in {204, 404}:
             return 0
@@ -66,33 +65,17 @@ def retrieve(server: WadoServer, resource: str, sink: StoreSink) -> int:
     except (OSError, HTTPException) as error:
         told = type(error).__name__
         raise PeerUnavailable(
-            "WADO-RS was not answered", "is the address right?", host=_host(server), why=told
+            "WADO-RS was not answered", "is the address right?", host=server.address.place, why=told
         ) from None
     finally:
         connection.close()
 
 
-def _opened(server: WadoServer) -> tuple[HTTPConnection, str]:
-    parts = urlsplit(server.url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        hint = "for example: https://dir.example/dicom-web"
-        raise ConfigError("destination.dicomweb.url is not an address", hint)
-    base = parts.path.rstrip("/")
-    if parts.scheme == "http":
-        return HTTPConnection(parts.hostname, parts.port, timeout=server.timeout_s), base
-    context = server.tls or ssl.create_default_context()
-    return HTTPSConnection(parts.hostname, parts.port, timeout=server.timeout_s, context=context), base
-
-
-def _host(server: WadoServer) -> str:
-    return urlsplit(server.url).netloc.rpartition("@")[2]
-
-
 def _refusal(server: WadoServer, status: int) -> PeerError:
     if status >= 500 or status == 429:
-        return PeerUnavailable("WADO-RS failed", "the server's log says why", host=_host(server), status=status)
+        return PeerUnavailable("WADO-RS failed", "the server's log says why", host=server.address.place, status=status)
     hint = "ask its administrator to allow WADO-RS for us; a token goes into the variable that token_env names"
-    return PeerRefused("WADO-RS refused", hint, host=_host(server), status=status)
+    return PeerRefused("WADO-RS refused", hint, host=server.address.place, status=status)
 
 
 def _boundary(answer: HTTPResponse) -> bytes:
@@ -181,7 +164,7 @@ def _incoming(meta: FileMeta, server: WadoServer) -> Incoming:
         sop_class_uid=meta.sop_class_uid,
         sop_instance_uid=meta.sop_instance_uid,
         transfer_syntax_uid=meta.transfer_syntax_uid,
-        calling_ae_title=_host(server),
+        calling_ae_title=server.address.place,
     )
 
 

@@ -16,6 +16,7 @@ from migrate.errors import ConfigError, PeerRefused, PeerUnavailable
 from migrate.journal import read
 from migrate.staging.intake import ReadingSink, Registry
 from migrate.wire.wado import WadoServer, retrieve
+from migrate.wire.web import WebAddress
 from tests.assess.kit import assessed
 from tests.engine.inline import run_inline
 from tests.engine.migration import Migrate
@@ -113,8 +114,12 @@ def answering(answer: Answer) -> Iterator[str]:
             server.shutdown()
 
 
+def server_at(url: str) -> WadoServer:
+    return WadoServer(address=WebAddress.of(url, "url", ""), timeout_s=5)
+
+
 def asked(url: str) -> int:
-    return retrieve(WadoServer(url=url, timeout_s=5), "/studies/1.2.3", ReadingSink(Registry()))
+    return retrieve(server_at(url), "/studies/1.2.3", ReadingSink(Registry()))
 
 
 REFUSALS = {"not a part": page, "401": status(401), "403": status(403), "406": status(406)}
@@ -157,7 +162,7 @@ def test_an_object_cut_anywhere_into_pieces_is_the_same_object(tmp_path: Path) -
         inbox = registry.open(one.study_instance_uid, [one.sop_instance_uid], lambda arrival: arrival.digests)
         pieces = [body[start : start + size] for start in range(0, len(body), size)]
         with answering(multipart(*pieces)) as url:
-            assert retrieve(WadoServer(url=url), "/studies/x", ReadingSink(registry)) == 2
+            assert retrieve(server_at(url), "/studies/x", ReadingSink(registry)) == 2
         assert len(inbox.kept) == 2
         assert inbox.kept[0] == inbox.kept[1]
         assert inbox.rejected == []
