@@ -45,6 +45,15 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 MANY = 50_000
+LINE = Exceptional(
+    exception_class="CORRUPT",
+    study_instance_uid="",
+    state="QUARANTINED",
+    facility="General",
+    detail="31 of 32 instances arrived",
+    since="2026-03-01T00:00:00+00:00",
+    age_days=1,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -212,16 +221,7 @@ def test_axe_finds_nothing_serious(browser: Browser, reported: Reported, axe: st
 
 def crowded_certificate() -> str:
     """The certificate of a run in which everything happened: every class of exception, every table written."""
-    line = Exceptional(
-        exception_class="",
-        study_instance_uid="",
-        state="QUARANTINED",
-        facility="General",
-        detail="",
-        since="2026-03-01T00:00:00+00:00",
-        age_days=1,
-    )
-    exceptions = [replace(line, exception_class=one.value) for one in ExceptionClass]
+    exceptions = [replace(LINE, exception_class=one.value) for one in ExceptionClass]
     digests = [Digest(table=table, files=1_000, rows=10**9, xxh3="0" * 32) for table in TABLES]
     facts, words = Facts(name="all", source="S", destination="D", generated_at="2026-03-01 12:00 UTC"), Words("en")
     facts = replace(facts, exceptions=exceptions, digests=digests)
@@ -307,16 +307,7 @@ def test_fifty_thousand_lines_stay_quick(browser: Browser, tmp_path: Path) -> No
 
 
 def _large_page() -> str:
-    line = Exceptional(
-        exception_class="CORRUPT",
-        study_instance_uid="",
-        state="QUARANTINED",
-        facility="General",
-        detail="31 of 32 instances arrived",
-        since="2026-03-01T00:00:00+00:00",
-        age_days=1,
-    )
-    lines = [replace(line, study_instance_uid=f"1.2.{n}", age_days=n % 90) for n in range(MANY)]
+    lines = [replace(LINE, study_instance_uid=f"1.2.{n}", age_days=n % 90) for n in range(MANY)]
     facts = Facts(name="large", source="S", destination="D", generated_at="", exceptions=lines)
     words = Words("en")
     return render([SECTIONS["exceptions"](facts, words)], facts, words, Dress())
