@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.archive import SOURCE, write_config
+from benchmarks.invented_journal import write_journal
 from migrate.journal import events as e
-from migrate.journal.store import Journal
 from migrate.manifest.place import Manifests
 from migrate.manifest.schema import schema_of
 from migrate.manifest.write import TableWriter, write_part
@@ -140,11 +140,13 @@ class Chunk:
 
     def _instances(self, numbers: np.ndarray[Any, Any], places: np.ndarray[Any, Any]) -> dict[str, pa.Array]:
         uids = pc.take(pa.array([study.uid for study in self.studies]), pa.array(numbers - self._first))
-        series = pc.binary_join_element_wise(uids, pa.array(places % SERIES).cast(pa.string()), ".")
+        series = [f".{place % SERIES}" for place in range(PER_STUDY)]
+        ends = [f"{of_series}.{place}" for place, of_series in enumerate(series)]
+        at = pa.array(places)
         return {
             "study_instance_uid": uids,
-            "series_instance_uid": series,
-            "sop_instance_uid": pc.binary_join_element_wise(series, pa.array(places).cast(pa.string()), "."),
+            "series_instance_uid": pc.binary_join_element_wise(uids, pc.take(pa.array(series), at), ""),
+            "sop_instance_uid": pc.binary_join_element_wise(uids, pc.take(pa.array(ends), at), ""),
             "sop_class_uid": pc.take(pa.array(CLASSES), pa.array(numbers % len(CLASSES))),
         }
 
@@ -170,7 +172,8 @@ class Chunk:
 
     def _told(self, column: str, minutes: int) -> dict[str, pa.Array]:
         at = [(BEGIN + timedelta(seconds=7 * int(n), minutes=minutes)).isoformat() for n in self._numbers[::PER_STUDY]]
-        return {column: pa.array(np.repeat(np.array(at), PER_STUDY)), "attempt": pa.array(self._attempts)}
+        of_study = pa.array(np.arange(len(self._numbers)) // PER_STUDY)
+        return {column: pc.take(pa.array(at), of_study), "attempt": pa.array(self._attempts)}
 
     def _evidence(self) -> pa.RecordBatch:
         count = len(self._numbers)
@@ -187,8 +190,8 @@ class Chunk:
         wrong = np.isin(self._numbers % 100, quarantined) & (np.arange(count) % PER_STUDY == 0)
         facts = {
             "method": _same("content", count),
-            "outcome": pa.array(np.where(wrong, "differs", "match")),
-            "differs": pa.array([["00080080"] if bad else [] for bad in wrong], pa.list_(pa.string())),
+            "outcome": pc.if_else(pa.array(wrong), "differs", "match"),
+            "differs": pa.ListArray.from_arrays(_ends(wrong), _same("00080080", int(wrong.sum()))),
         }
         keys = {name: self._moved[name] for name in ("study_instance_uid", "sop_instance_uid")}
         return pa.record_batch({**keys, **facts, **self._told("verified_at", 6)})
@@ -200,10 +203,7 @@ def write_run(folder: Path, studies: int) -> None:
         folder, {"source": {"ae_title": "LEGACY", "port": 104}}, {"destination": {"ae_title": "DIR", "port": 105}}
     )
     write_tables(Manifests(folder, SOURCE), studies)
-    with Journal(folder) as journal:
-        for first in range(0, studies, PER_CHUNK):
-            last = min(first + PER_CHUNK, studies)
-            journal.append(event for number in range(first, last) for event in Study(number).history())
+    write_journal(folder, studies, lambda number: Study(number).uid, lambda number: Study(number).history())
 
 
 def write_tables(manifests: Manifests, studies: int) -> None:
@@ -232,6 +232,11 @@ def _window(studies: int) -> dict[str, list[object]]:
     facts = {"window_id": "patient:0", "axis": "patient", "level": "STUDY", "status": "0000", "matches": studies}
     facts |= {"capped": False, "closed": True, "attempts": 1, "crawl_id": "c1", "state": "leaf"}
     return {name: [value] for name, value in facts.items()}
+
+
+def _ends(lists_of_one: np.ndarray[Any, Any]) -> pa.Array:
+    """Offsets of lists that hold one value or none."""
+    return pa.array(np.append(0, np.cumsum(lists_of_one)).astype(np.int32))
 
 
 def _same(text: str, count: int) -> pa.Array:

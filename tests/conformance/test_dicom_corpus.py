@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import pytest
 from pydicom.dataset import Dataset
 
 from migrate.dicom.digest import Digested, dataset_digest, differing_paths
-from migrate.dicom.element import Element
 from migrate.dicom.header import Header
 from migrate.dicom.part10 import MetaFields, preamble_and_meta, read_meta
 from migrate.dicom.splice import joined, splice
 from migrate.errors import IllegalDicom
+from tests.conformance.mutations import Mutated, mutate
 from tests.corpus import CorpusObject
 from tests.dicom_kit import CORPUS_SYNTHETIC, dataset_of, digested, parse, read_by_pydicom
 
@@ -142,52 +141,18 @@ def visible_cut(header: Header, size_bytes: int, generator: random.Random) -> in
 
 
 def test_a_changed_byte_in_any_element_of_an_object_is_found(objects: list[CorpusObject]) -> None:
-    """`MIGRATE_MUTATE=all` takes every element of every object; a few of them fit into a test run."""
-    generator = random.Random(17)
-    everything = os.environ.get("MIGRATE_MUTATE") == "all"
-    missed, tried = [], 0
-    for each in objects if everything else objects[::9]:
-        found = digested_file(each.path)
-        uid, content = dataset_of(each.path)
-        if found.header.syntax.deflated or (len(content) > SMALL_BYTES and not everything):
-            continue
-        elements = list(countable(found.header))
-        for element in elements if everything else generator.sample(elements, min(40, len(elements))):
-            changed = bytearray(content)
-            changed[element.value_offset + generator.randrange(significant(element))] ^= 1
-            tried += 1
-            if not is_noticed(bytes(changed), uid, found):
-                missed.append((each.row["file"], hex(element.tag)))
-    assert missed == []
-    assert tried > 1_000
+    """Some elements of some objects; `python -m benchmarks.mutations` takes every element of every one."""
+    found = Mutated()
+    for number, each in enumerate(objects[::9]):
+        if each.path.stat().st_size <= SMALL_BYTES:
+            mutate(each.path, random.Random(number), found, limit=40)
+    assert found.missed == []
+    assert found.tried > 1_000
+    assert found.nested > 300
+    assert found.in_both > 1_000
+    assert found.told_by["bulk"] > 5
 
 
-def countable(header: Header) -> Iterator[Element]:
-    """Kept values that the dataset digest is over, those inside of sequences as well."""
-    skipped = {0x00080001, 0x00080005, 0xFFFCFFFC}
-    waiting = [one for tag, one in header.elements.items() if tag >= 0x00080000 and tag not in AT_THE_TOP]
-    while waiting:
-        element = waiting.pop()
-        waiting += [inner for item in element.items or () for inner in item.elements]
-        if element.value and element.items is None and element.tag & 0xFFFF and element.tag not in skipped:
-            yield element
-
-
-def significant(element: Element) -> int:
-    """Bytes that are no padding."""
-    return len((element.value or b"").rstrip(b" \0")) or element.length
-
-
-def is_noticed(content: bytes, uid: str, original: Digested) -> bool:
-    try:
-        result = digested(content, uid)
-    except IllegalDicom:
-        return True
-    return result.digests.dataset != original.digests.dataset
-
-
-# Left out at the top level alone: DIGESTS.md, under "Dataset".
-AT_THE_TOP = {0x00080015, 0x00420015, 0x04000561, 0x7FE00001, 0x7FE00002, 0x7FE00003}
 CONVERSIONS = ["+te -e", "+ti", "+tb", "+td", "+e +g", "-e -g", "+U8"]
 
 

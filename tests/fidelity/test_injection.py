@@ -103,6 +103,17 @@ def test_the_figures_of_the_readme_are_those_of_the_page() -> None:
         assert f"over {row['objects']} real objects" in said
 
 
+def test_the_mutations_of_the_readme_are_those_of_the_page() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "benchmarks" / "mutations.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    row = dict(zip(rows[0], rows[2], strict=True))
+    objects = page.split("in ", 1)[1].split(" real objects")[0]
+    said = f"Of {row['tried']} elements of {objects} real objects, each changed by a bit, the digests missed 0"
+    assert row["missed"] == "0"
+    assert said in (root / "README.md").read_text(encoding="utf-8")
+
+
 def _some(corpus_index: list[CorpusObject], folder: Path) -> list[TestObject]:
     folder.mkdir()
     small = [one for one in corpus_index if one.plain and one.path.stat().st_size < SMALL_BYTES][::5]
