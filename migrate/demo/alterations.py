@@ -146,10 +146,8 @@ def shell_values(number: int) -> dict[str, str]:
 
 
 def _endless(rows: Iterator[Row], asked: Asked) -> Iterator[Row]:
-    if not asked.orders.endless:
-        return rows
-    kept = list(rows)
-    return itertools.cycle(kept) if kept else iter(())
+    # Kept as they are sent: a cap may end the answer long before all rows are known.
+    return itertools.cycle(rows) if asked.orders.endless else rows
 
 
 ALTERATIONS: tuple[Alteration, ...] = (

@@ -100,7 +100,12 @@ TABLES: Mapping[str, pa.Schema] = MappingProxyType(
             _column("instance_availability", TEXT, "Instance Availability (0008,0056): ONLINE, NEARLINE, OFFLINE"),
             _column("timezone_offset_from_utc", TEXT, "Timezone Offset From UTC (0008,0201); recorded, never applied"),
             _column("series_count", COUNT, "distinct series listed at SERIES level; null = not listed", "series"),
-            _column("answers", COUNT, "how often the study was returned in this crawl", "answers"),
+            _column(
+                "answers",
+                COUNT,
+                "how often the study was returned in this crawl, repeats in one answer left out",
+                "answers",
+            ),
             _column(
                 "found_by", TEXT, "closed axes that returned it: date, patient, accession; or list: asked for alone"
             ),

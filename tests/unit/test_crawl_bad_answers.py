@@ -25,6 +25,8 @@ from migrate.manifest.read import read_table
 from migrate.model import Level
 from migrate.peers import FindEnd, Match
 from migrate.stages.crawl import CrawlResult, Finder, crawl
+from migrate.stages.crawl.answers import Asked, Collector, Limits
+from migrate.stages.crawl.windows import PATIENT, Window
 from tests.crawling import column, crawled, journal, request
 
 IMAGE = {"level": Level.IMAGE, "alphabet": "AP0123456789"}
@@ -270,6 +272,20 @@ def test_a_window_that_lies_in_a_closed_one_is_not_named_open(tmp_path: Path) ->
     assert len(covered) == result.covered_windows > 0
     assert all(window["closed"] for window in windows)
     assert all("does not honour" in window["why"] and "closed" in window["why"] for window in covered)
+
+
+def test_a_row_that_one_answer_repeats_is_kept_once_and_counted_each_time() -> None:
+    kept: list[dict[str, list[Any]]] = []
+    asked = Asked(window=Window(axis=PATIENT), ordinal=1, at="now")
+    collector = Collector(asked, kept.append, Limits(answers=5_000, stale=5_000))
+    for number in range(500):
+        collector.take(Match({"StudyInstanceUID": f"1.2.{number % 3}", "PatientID": "P"}, {"PatientName": b"\xe9"}))
+    collector.take(Match({"StudyInstanceUID": "1.2.1", "PatientID": "Q"}))
+    collector.release()
+    rows = [pair for columns in kept for pair in zip(columns["study_instance_uid"], columns["patient_id"], strict=True)]
+    assert sorted(rows) == [("1.2.0", "P"), ("1.2.1", "P"), ("1.2.1", "Q"), ("1.2.2", "P")]
+    assert (collector.seen.matches, len(collector.seen.found)) == (501, 3)
+    assert collector.seen.sins["undecodable text"] == 500
 
 
 class _Fickle:

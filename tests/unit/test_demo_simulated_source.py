@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from migrate.demo.matching import Dialect
 from migrate.demo.misbehaviour import FindMisbehaviours
+from migrate.demo.rows import Row
 from migrate.demo.simulated import ListArchive, SimulatedSource, StudyFacts, study_facts
 from migrate.errors import PeerError, PeerUnavailable
 from migrate.model import Level
@@ -174,6 +176,23 @@ def test_an_endless_answer_is_given_up_at_the_row_limit() -> None:
     with pytest.raises(PeerError) as gave_up:
         asked(source)
     assert gave_up.value.facts["matches"] == 1_000
+
+
+class _Counted(ListArchive):
+    """An archive that counts the rows it was made to look at."""
+
+    looked_at = 0
+
+    def rows(self, level: str, keys: Mapping[str, str], dialect: Dialect) -> Iterator[Row]:
+        for row in super().rows(level, keys, dialect):
+            self.looked_at += 1
+            yield row
+
+
+def test_an_endless_answer_that_a_cap_ends_looks_at_no_more_rows_than_it_sends() -> None:
+    counted = _Counted(map(study, range(1, 11)))
+    matches, _ = asked(SimulatedSource(counted, FindMisbehaviours(endless=True, result_cap=3, cap_signal="silent")))
+    assert (len(matches), counted.looked_at) == (3, 4)
 
 
 def test_a_peer_that_closes_in_mid_answer_gives_no_result() -> None:

@@ -152,7 +152,7 @@ class Collector:
         matches, self._waiting = self._waiting, []
         if not matches:
             return
-        self._note_levels(matches)
+        self._note_sins(matches)
         uids = [match.values.get("StudyInstanceUID", "").strip() for match in matches]
         if not all(uids):
             matches = [match for match, uid in zip(matches, uids, strict=True) if uid]
@@ -161,10 +161,13 @@ class Collector:
             self._stale += len(uids) - len(matches)
             uids = [uid for uid in uids if uid]
         if matches:
-            self._emit(self._columns(matches, uids))
+            self._emit(self._columns(*_distinct(matches, uids)))
             self._learn([match.values for match in matches], uids)
 
-    def _note_levels(self, matches: list[Match]) -> None:
+    def _note_sins(self, matches: list[Match]) -> None:
+        undecodable = sum(bool(match.raw) for match in matches)
+        if undecodable:
+            self.seen.sins["undecodable text"] += undecodable
         named = Counter(match.values.get("QueryRetrieveLevel", "STUDY") for match in matches)
         wrong = sum(count for level, count in named.items() if level.strip() not in ("STUDY", ""))
         if wrong:
@@ -176,9 +179,6 @@ class Collector:
         columns["study_instance_uid"] = uids
         for name in STUDY_COUNTS:
             columns[name] = [_count(row.get(COUNT_KEYS[name])) for row in rows]
-        undecodable = sum(bool(match.raw) for match in matches)
-        if undecodable:
-            self.seen.sins["undecodable text"] += undecodable
         columns["raw"] = [_raw(match.raw) if match.raw else None for match in matches]
         issuers, patients = columns["issuer_of_patient_id"], columns["patient_id"]
         raw_ids = [match.raw.get("PatientID") if match.raw else None for match in matches]
@@ -205,6 +205,15 @@ class Collector:
             self.seen.sins["outside the window"] += outside
         _count_fresh(self.seen, [rows[place] for place in fresh], [days[place] for place in fresh])
         _count_minutes(self.seen, [minutes[place] for place in fresh])
+
+
+def _distinct(matches: list[Match], uids: list[str]) -> tuple[list[Match], list[str]]:
+    """Rows that are the same again are kept once: a peer may repeat one study a million times."""
+    if len(set(uids)) == len(uids):
+        return matches, uids
+    rows = {(*match.values.items(), *match.raw.items()): (match, uid) for match, uid in zip(matches, uids, strict=True)}
+    kept, named = zip(*rows.values(), strict=True)
+    return list(kept), list(named)
 
 
 def _raw(raw: Mapping[str, bytes]) -> list[dict[str, object]]:
