@@ -108,7 +108,7 @@ def write_acceptance(manifests: Manifests, terms: tuple[float, float]) -> Reache
 
 def _looked_at(side: StudySide) -> tuple[bool, bool]:
     """Some instance was found to differ or to be missing; every instance was compared by content."""
-    arrived = [one for one in side.instances if one.received]
+    arrived = [one for one in ((side.alike,) if side.alike else side.instances) if one.received]
     bad = any(one.outcome in BAD for one in arrived)
     return bad, bool(arrived) and all(is_proven(one, BY_CONTENT) for one in arrived)
 

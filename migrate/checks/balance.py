@@ -11,8 +11,9 @@ what was received; the size of what never arrived is not known and not guessed.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from migrate.errors import LocalError
@@ -25,6 +26,9 @@ REJECTED = "rejected"
 BOOK_OF_STATE = {"VERIFIED": "migrated", "EXCLUDED": "excluded", "QUARANTINED": "failed"}
 YEAR_DIGITS = 4  # PS3.5 6.2, DA
 PROOFS = BY_CONTENT
+
+_SIZE_OF = attrgetter("size_bytes")
+_SERIES_OF = attrgetter("series_instance_uid")
 
 Account = dict[str, Counter[str]]
 
@@ -66,9 +70,9 @@ class Books:
     def add(self, side: StudySide, state: str | None) -> None:
         """Count one study; `state` None means that the journal does not know it yet."""
         heading, book = heading_of(side), BOOK_OF_STATE.get(state or "", "pending")
-        self._source[heading].update(source_counts(side))
-        account = self._booked[heading]
-        for level, name, amount in booked_counts(side, book, self.proofs):
+        source, account = source_counts(side), self._booked[heading]
+        self._source[heading].update(source)
+        for level, name, amount in booked_counts(side, book, self.proofs, source):
             account.setdefault(level, Counter())[name] += amount
 
     def lines(self) -> Iterator[BalanceLine]:
@@ -123,22 +127,21 @@ def source_counts(side: StudySide) -> dict[str, int]:
         "STUDY": 1,
         "SERIES": max(len(side.series), stated_series),
         "IMAGE": max(len(side.instances), stated),
-        "BYTES": sum(instance.size_bytes or 0 for instance in side.instances),
+        "BYTES": _size(side.instances),
     }
 
 
-def booked_counts(side: StudySide, book: str, proofs: frozenset[str]) -> Iterator[tuple[str, str, int]]:
+def booked_counts(
+    side: StudySide, book: str, proofs: frozenset[str], source: Mapping[str, int]
+) -> Iterator[tuple[str, str, int]]:
     """(level, book, amount) for one study: what is proven is migrated, the rest shares the study's book.
 
     The rest of a VERIFIED study is pending: it stands at the source and nobody has proven it.
     """
     rest = "pending" if book == "migrated" else book
-    source = source_counts(side)
     sorted_out = _sorted_out(side, proofs)
     proven, left = sorted_out["proven"], sorted_out["left"]
-    unproven, of_proven, of_left = (
-        {instance.series_instance_uid for instance in sorted_out[name]} for name in ("unproven", "proven", "left")
-    )
+    unproven, of_proven, of_left = (set(map(_SERIES_OF, sorted_out[name])) for name in ("unproven", "proven", "left"))
     # A series without instances is whole when its study is: there is nothing left to prove.
     held = side.series if book == "migrated" else of_proven
     behind = (side.series & of_left) - of_proven - unproven
@@ -162,6 +165,8 @@ def booked_counts(side: StudySide, book: str, proofs: frozenset[str]) -> Iterato
 def _sorted_out(side: StudySide, proofs: frozenset[str]) -> dict[str, list[InstanceSide]]:
     """The instances of a study: proven, left behind because the source has rejected them, and the rest."""
     found: dict[str, list[InstanceSide]] = {"proven": [], "left": [], "unproven": []}
+    if side.alike and is_proven(side.alike, proofs):
+        return {**found, "proven": list(side.instances)}
     for instance in side.instances:
         if is_proven(instance, proofs):
             found["proven"].append(instance)
@@ -170,8 +175,8 @@ def _sorted_out(side: StudySide, proofs: frozenset[str]) -> dict[str, list[Insta
     return found
 
 
-def _size(instances: list[InstanceSide]) -> int:
-    return sum(instance.size_bytes or 0 for instance in instances)
+def _size(instances: Iterable[InstanceSide]) -> int:
+    return sum(filter(None, map(_SIZE_OF, instances)))
 
 
 def stays_behind(instance: InstanceSide, proofs: frozenset[str]) -> bool:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from operator import lt
 from typing import Any
 
 from migrate.checks.balance import PROOFS, is_proven, stays_behind
@@ -17,7 +18,30 @@ from migrate.checks.march import Step, compare, march
 from migrate.manifest.sides import InstanceSide, StudySide
 from migrate.model import ExceptionClass, Level, Outcome
 
-Compared = list[tuple[Outcome, Step[InstanceSide, bool]]]
+Judged = tuple[Outcome, Step[InstanceSide, bool]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """How the instances of one study fared: those that match are counted, the `others` are named.
+
+    `source`: how many the source holds.
+    """
+
+    source: int
+    matches: int
+    others: tuple[Judged, ...] = ()
+
+    def __len__(self) -> int:
+        """Instances of either side."""
+        return self.matches + len(self.others)
+
+    def outcomes(self) -> Counter[Outcome]:
+        """How many fared how."""
+        counts = Counter(outcome for outcome, _ in self.others)
+        if self.matches:
+            counts[Outcome.MATCH] = self.matches
+        return counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +76,8 @@ class Seen:
     def instances(self) -> tuple[InstanceSide, ...]:
         """What the source holds of it, without what it has rejected and policy leaves behind."""
         found = self.side.instances if self.side else ()
+        if self.side and self.side.alike and not stays_behind(self.side.alike, self.proofs):
+            return found
         return tuple(instance for instance in found if not stays_behind(instance, self.proofs))
 
     @property
@@ -64,10 +90,27 @@ class Seen:
 
         Nobody asked the destination: what was last proven stands, the rest is unverifiable.
         """
-        source = ((instance.sop_instance_uid, instance) for instance in self.instances)
+        instances = self.instances
+        if self._all_match():
+            return Compared(source=len(instances), matches=len(instances))
+        source = ((instance.sop_instance_uid, instance) for instance in instances)
         held = self.held if self.held is not None else self._believed()
         steps = march(source, ((uid, True) for uid in sorted(held)))
-        return list(compare(steps, lambda instance, _held: self._judged(instance)))
+        judged = list(compare(steps, lambda instance, _held: self._judged(instance)))
+        others = tuple(each for each in judged if each[0] is not Outcome.MATCH)
+        return Compared(source=len(instances), matches=len(judged) - len(others), others=others)
+
+    def _all_match(self) -> bool:
+        """Every instance is proven and the destination has these and no others: the walk would say match each time.
+
+        The SOP Instance UIDs rise strictly, as the walk demands; else it is walked, and says what is wrong.
+        """
+        side = self.side
+        if side is None or side.alike is None or not is_proven(side.alike, self.proofs):
+            return False
+        uids = [instance.sop_instance_uid for instance in side.instances]
+        same = self.held is None or self.held == frozenset(uids)
+        return same and all(map(lt, uids, uids[1:]))
 
     def _believed(self) -> AbstractSet[str]:
         return {i.sop_instance_uid for i in self.instances if i.outcome != Outcome.MISSING}
@@ -83,14 +126,13 @@ Check = Callable[[Seen, Compared], Iterable[Finding]]
 
 def instances_compared(seen: Seen, compared: Compared) -> Iterator[Finding]:
     """Every instance that does not match; a study whose instances all fare alike is one finding."""
-    outcomes = Counter(outcome for outcome, _ in compared)
+    outcomes = compared.outcomes()
     if len(outcomes) == 1 and len(compared) > 1 and (outcome := next(iter(outcomes))) in _AS_ONE:
         yield _finding(seen, outcome, (Level.STUDY, seen.study_instance_uid), f"all {len(compared)} instances")
         return
-    for outcome, step in compared:
-        if outcome is not Outcome.MATCH:
-            detail = step.source.differs or "" if step.source and outcome is Outcome.DIFFERS else ""
-            yield _finding(seen, outcome, (Level.IMAGE, step.key), detail)
+    for outcome, step in compared.others:
+        detail = step.source.differs or "" if step.source and outcome is Outcome.DIFFERS else ""
+        yield _finding(seen, outcome, (Level.IMAGE, step.key), detail)
 
 
 def counts_stated(seen: Seen, _compared: Compared) -> Iterator[Finding]:
@@ -98,7 +140,7 @@ def counts_stated(seen: Seen, _compared: Compared) -> Iterator[Finding]:
     side = seen.side
     if side is None or not side.instances_listed or side.stated_instances is None:
         return
-    listed = sum(instance.listed for instance in side.instances)
+    listed = len(side.instances) - _late(side)
     if listed and listed != side.stated_instances:
         yield _note(
             seen,
@@ -119,9 +161,16 @@ def instances_unlisted(seen: Seen, _compared: Compared) -> Iterator[Finding]:
     side = seen.side
     if side is None or not side.instances_listed:
         return
-    late = sum(not instance.listed for instance in side.instances)
+    late = _late(side)
     if late:
         yield _note(seen, ExceptionClass.DELTA_CHANGED, f"{late} instances arrived that the crawl had not listed")
+
+
+def _late(side: StudySide) -> int:
+    """How many instances arrived that the crawl had not listed."""
+    if side.alike:
+        return 0 if side.alike.listed else len(side.instances)
+    return sum(not instance.listed for instance in side.instances)
 
 
 def studies_unlisted(seen: Seen, _compared: Compared) -> Iterator[Finding]:

@@ -163,13 +163,11 @@ class _Walk:
             self.books.add(seen.side, seen.state)
             self.compared.add(seen.side, seen.state)
         self.unknown_studies += seen.state is not None and (seen.side is None or not seen.side.in_crawl)
-        for outcome, _ in compared:
-            self.tally.add(outcome)
-        self._at_source += len(seen.instances)
-        if seen.held is not None:
-            self._at_destination += len(seen.held)
-        else:
-            self._at_destination += sum(outcome is not Outcome.MISSING for outcome, _ in compared)
+        outcomes = compared.outcomes()
+        for outcome, times in outcomes.items():
+            self.tally.add(outcome, times)
+        self._at_source += compared.source
+        self._at_destination += len(compared) - outcomes[Outcome.MISSING] if seen.held is None else len(seen.held)
 
     def result(self) -> Reconciliation:
         """The totals; unbalanced when the journal knows a study that no crawl listed."""

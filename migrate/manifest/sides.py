@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +64,9 @@ class StudySide:
     """One study of the source. Stated counts are the peer's; None = it did not say or was not asked.
 
     `deleted`: a list says that the source has deleted or hidden the whole study. `transfer_syntax_uid`
-    is that of most instances that arrived.
+    is that of most instances that arrived. `alike` is one of its instances where all fare alike: what it says
+    of being listed, received, compared and rejected is true of each. Most studies are like this, so what is
+    asked about every instance need be asked once.
     """
 
     study_instance_uid: str
@@ -79,6 +81,11 @@ class StudySide:
     instances: tuple[InstanceSide, ...]
     deleted: bool = False
     transfer_syntax_uid: str | None = None
+    alike: InstanceSide | None = None
+
+
+_SERIES_OF = attrgetter("series_instance_uid")
+_FATE = [attrgetter(name) for name in ("listed", "received", "method", "outcome", "differs", "rejected")]
 
 
 def study_sides(run_folder: Path, rows_per_slice: int = ROWS_PER_SLICE) -> Iterator[StudySide]:
@@ -117,8 +124,14 @@ def _syntaxes(evidence: pa.Table) -> dict[str, str | None]:
 
 
 def _grouped(rows: pa.Table, columns: tuple[str, ...]) -> dict[str, list[tuple[Any, ...]]]:
-    values = [rows[name].to_pylist() for name in (KEY, *columns)]
-    return {uid: [row[1:] for row in found] for uid, found in groupby(zip(*values, strict=True), key=itemgetter(0))}
+    """Study -> its rows, which lie together."""
+    values = [rows[name].to_pylist() for name in columns]
+    grouped, at = {}, 0
+    for uid, found in groupby(rows[KEY].to_pylist()):
+        after = at + sum(1 for _ in found)
+        grouped[uid] = list(zip(*(column[at:after] for column in values), strict=True))
+        at = after
+    return grouped
 
 
 def _instances(rows: Slice) -> pa.Table:
@@ -158,7 +171,7 @@ def _joined(rows: pa.Table) -> pa.Table:
 def _side(
     uid: str, study: Mapping[str, Any] | None, series: list[tuple[Any, ...]], instances: list[tuple[Any, ...]]
 ) -> StudySide:
-    found = tuple(InstanceSide(*row) for row in instances)
+    found = tuple(map(InstanceSide._make, instances))
     said = study or {}
     return StudySide(
         study_instance_uid=uid,
@@ -169,16 +182,26 @@ def _side(
         stated_series=said.get("number_of_study_related_series"),
         stated_instances=said.get("number_of_study_related_instances"),
         instances_listed=said.get("instance_count") is not None,
-        series=frozenset([row[0] for row in series] + [i.series_instance_uid for i in found if i.series_instance_uid]),
+        series=frozenset({*(row[0] for row in series), *map(_SERIES_OF, found)} - {None, ""}),
         instances=found,
+        alike=alike_of(found),
     )
+
+
+def alike_of(instances: tuple[InstanceSide, ...]) -> InstanceSide | None:
+    """The first instance if all were listed, received, compared and rejected alike."""
+    for fate in _FATE:
+        values = list(map(fate, instances))
+        if values.count(values[0] if values else None) != len(values):
+            return None
+    return instances[0] if instances else None
 
 
 def main_modality(
     series: Mapping[str, str | None], instances: tuple[InstanceSide, ...], modalities_in_study: str | None
 ) -> str | None:
     """The modality of most instances, ties in alphabetical order; without instances the first one stated."""
-    counts = Counter(series.get(instance.series_instance_uid or "") for instance in instances)
+    counts = Counter(map(series.get, map(_SERIES_OF, instances)))
     ranked = sorted((-n, modality) for modality, n in counts.items() if modality)
     if ranked:
         return ranked[0][1]

@@ -6,7 +6,7 @@ from typing import Any
 
 from migrate.checks.balance import PROOFS
 from migrate.checks.findings import Seen, seen_of
-from migrate.manifest.sides import InstanceSide, StudySide
+from migrate.manifest.sides import InstanceSide, StudySide, alike_of
 
 STUDY = "1.2.3"
 PLAIN = InstanceSide(
@@ -33,7 +33,7 @@ def side(*instances: InstanceSide, **changes: Any) -> StudySide:
         "series": frozenset(i.series_instance_uid for i in instances if i.series_instance_uid),
         "instances": tuple(sorted(instances)),
     }
-    return StudySide(**{**facts, **changes})
+    return StudySide(**{**facts, "alike": alike_of(facts["instances"]), **changes})
 
 
 def seen(source: StudySide | None, state: str | None = "VERIFIED", held: set[str] | None = None) -> Seen:

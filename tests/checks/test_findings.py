@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from migrate.checks.balance import Books
 from migrate.checks.findings import CHECKS, Finding, Seen
+from migrate.errors import LocalError
 from migrate.model import Level, Outcome
 from tests.checks.sides import STUDY, instance, seen, side
 
@@ -112,3 +117,29 @@ def test_every_check_has_a_case_that_it_finds_and_one_that_it_leaves_alone() -> 
 def test_a_finding_names_tags_and_no_values() -> None:
     study = seen(side(instance("1.2.3.9", outcome="differs", differs="00100010 00080050")), held={"1.2.3.9"})
     assert found("instances_compared", study)[0].detail == "00100010 00080050 (VERIFIED)"
+
+
+@pytest.mark.parametrize("held", [None, BOTH, {"1.2.3.8"}, {*BOTH, "1.2.3.10"}])
+@pytest.mark.parametrize("changes", [{}, {"outcome": "differs"}, {"method": "uid"}, {"rejected": "113001"}])
+@pytest.mark.parametrize("state", ["VERIFIED", "QUARANTINED"])
+def test_instances_that_fare_alike_are_told_like_one_by_one(
+    state: str, changes: dict[str, Any], held: set[str] | None
+) -> None:
+    alike = side(*(one._replace(**changes) for one in TWO))
+    assert alike.alike is not None
+    by_one = replace(alike, alike=None)
+    told = [
+        (study.compared().outcomes(), [list(check(study, study.compared())) for check in CHECKS.values()])
+        for study in (seen(alike, state, held), seen(by_one, state, held))
+    ]
+    assert told[0] == told[1]
+    books = [Books(), Books()]
+    for book, one in zip(books, (alike, by_one), strict=True):
+        book.add(one, state)
+    assert list(books[0].lines()) == list(books[1].lines())
+
+
+def test_instances_in_no_order_are_refused_even_when_they_fare_alike() -> None:
+    study = side(*TWO)
+    with pytest.raises(LocalError, match="not sorted"):
+        seen(replace(study, instances=study.instances[::-1])).compared()
