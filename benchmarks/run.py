@@ -52,6 +52,7 @@ BENCHES = (
     Bench("staging", disk.staging),
     Bench("large", large.large),
     Bench("books", books.books),
+    Bench("province", books.province),
     Bench("fuzz", fuzzing.fuzz),
 )
 
