@@ -5,7 +5,7 @@ Truth is the set of SOP Instance UIDs that became durable, never a status (stand
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from migrate.dicom.status import MoveClass, move_class
 from migrate.journal.events import Event, Quarantined, Retrieved, Staged
 from migrate.model import Defect, Evidence, ExceptionClass, Level
 from migrate.peers import Received, StudyWork
+from migrate.stages.collisions import collisions
 from migrate.stages.site import Site, defect
 
 
@@ -33,7 +34,7 @@ def retrieve(site: Site, work: StudyWork) -> Event:
     work = _still_held(site, work)
     received = site.source.retrieve(work) if work.wanted else Received(evidence=())
     evidence = _once((*work.staged, *received.evidence))
-    defects = [*received.defects, *_collisions(evidence)]
+    defects = [*received.defects, *collisions(site, evidence)]
     missing = _missing(work, evidence, defects)
     if missing and not work.settle:
         return Staged(study_instance_uid=work.study_instance_uid, evidence=received.evidence, missing=len(missing))
@@ -62,13 +63,6 @@ def _settled(work: StudyWork, received: Received, evidence: list[Evidence], defe
 def _once(evidence: Iterable[Evidence]) -> list[Evidence]:
     """An object that came twice with the same content counts once."""
     return list({(e.sop_instance_uid, e.wire_xxh3): e for e in evidence}.values())
-
-
-def _collisions(evidence: Iterable[Evidence]) -> list[Defect]:
-    """One SOP Instance UID with two contents: neither is sent, a person decides."""
-    contents = Counter(e.sop_instance_uid for e in evidence)
-    told = "the source sent two different objects under this SOP Instance UID"
-    return [defect(ExceptionClass.UID_COLLISION, uid, told) for uid, n in contents.items() if n > 1]
 
 
 def _missing(work: StudyWork, evidence: Iterable[Evidence], defects: Iterable[Defect]) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 from pydicom import dcmread
 
 from migrate.engine.planning import make_plan
-from migrate.engine.run import Request, run
+from migrate.engine.request import Request
+from migrate.engine.run import run
 from migrate.journal import read
 from migrate.journal.events import Changed, Retried
 from migrate.journal.store import Journal
@@ -172,6 +173,8 @@ def test_two_objects_under_one_uid_are_both_kept_back_and_the_rest_of_the_study_
     assert run_inline(one.run) is None
     assert read.states(one.run.folder) == {"QUARANTINED": 1}
     assert classes(one) == {"UID_COLLISION"}
+    (told,) = (line["detail"] for line in read.exceptions(one.run.folder))
+    assert told.endswith("they differ in 00081030")
     assert set(one.held()) == set(one.expected()) - {one.objects[0].sop_instance_uid}
 
 
