@@ -38,7 +38,8 @@ def _told(site: Site, same: Sequence[Evidence]) -> str:
     """In which tags the first two differ, never what stands there; nothing where one cannot be read any more."""
     first, again = same[:2]
     try:
-        paths = differing_paths(*(read_staged(site.area, one).header for one in (first, again)))
+        before, after = (read_staged(site.area, one).header for one in (first, again))
+        paths = differing_paths(before, after)
     except (IllegalDicom, OSError):
         return ""
     differs = [*paths[:NAMED_TAGS], *(["bulk data"] if first.bulk_xxh3 != again.bulk_xxh3 else [])]
