@@ -207,7 +207,7 @@ class Driver:
         self.sins.update(answer.seen.sins)
         self._notice_silence(answer)
         self._sweep.record(node, answer)
-        if self._sweep.made > self._request.most_windows:
+        if self._sweep.windows.made > self._request.most_windows:
             self._sweep.abandon(f"the crawl has come to its limit of {self._request.most_windows} windows")
         self._changed.notify_all()
         where = shown_id(node.window)
@@ -215,7 +215,7 @@ class Driver:
             Progress(
                 phase="windows",
                 windows=self._sweep.decided,
-                open_windows=self._sweep.waiting,
+                open_windows=len(self._sweep.windows),
                 answers=self._recorder.answers,
                 where=where,
             )

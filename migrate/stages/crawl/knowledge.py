@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from migrate.stages.crawl.answers import Seen
 from migrate.stages.crawl.close import Caps
 from migrate.stages.crawl.density import DayRates, HourProfile
-from migrate.stages.crawl.prefixes import Prefixes
+from migrate.stages.crawl.prefixes import DEEPEN_AT, Prefixes
 from migrate.stages.crawl.windows import ALPHABET, DATE, Window
 
 # Modalities of PS3.3 C.7.3.1.1.1 that archives hold, retired ones included.
@@ -30,6 +30,8 @@ class Knowledge:
         few: The archive is known to be small.
         junk: Answers without a UID come in windows without any study: cutting does not help.
         endless: How many answers had no end.
+        studies: How many the date axis has found.
+        crowd: Rows, and the studies that they named, of answers that were not whole.
     """
 
     caps: Caps
@@ -46,13 +48,26 @@ class Knowledge:
     junk: bool = False
     endless: int = 0
     studies: int = 0
+    crowd: tuple[int, int] = (0, 0)
+
+    def room(self) -> int | None:
+        """The most studies that a whole answer can be expected to hold; None when nothing is known.
+
+        A peer may give several rows for each study (one for each instance, in old archives).
+        """
+        rows, (of_rows, studies) = self.caps.room(), self.crowd
+        return max(1, rows * studies // of_rows) if rows and studies else rows
 
     def observe(self, window: Window, seen: Seen, *, whole: bool) -> None:
         """Learn from one answer that is complete on this side (its rows are with the recorder)."""
         counted = whole and window.axis == DATE
         self.studies += len(seen.found) if counted else 0
         self.hours.observe(seen.minutes)
+        if not whole:
+            self.crowd = self.crowd[0] + seen.matches, self.crowd[1] + len(seen.found)
+        room = self.room()
         for keyword, texts in seen.texts.items():
+            self.prefixes[keyword].deepen_at = min(DEEPEN_AT, room or DEEPEN_AT)
             self.prefixes[keyword].observe(texts, counted=counted)
         if whole and window.first and window.last and not window.minutes and not window.extra:
             self.rates.observe(window.first, window.last, seen.days)

@@ -33,6 +33,8 @@ class Node:
         ignored: A piece showed that the peer does not honour the key by which it was cut.
         way: How its present pieces were cut.
         satisfied: The pieces so far are proof enough; another way is tried for more.
+        held: For an answer that names the same studies again and again, those studies.
+        gained: A piece of such a window returned another study.
         modal: Every study of its own answer came with its modalities.
     """
 
@@ -64,6 +66,8 @@ class Node:
     modal: bool = False
     way: str = ""
     satisfied: bool = False
+    held: frozenset[int] | None = None
+    gained: bool = False
 
     @property
     def closed(self) -> bool:
@@ -74,6 +78,10 @@ class Node:
     def decided(self) -> bool:
         """Nothing is to be done about it any more."""
         return self.state in ("leaf", "done", "failed")
+
+    def forget(self) -> None:
+        """Let go of the studies: nothing is held against this window any more."""
+        self.missing, self.own, self.held, self.named, self.others = {}, None, None, frozenset(), set()
 
     def row(self) -> WindowRow:
         """The node as the journal keeps it."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from migrate.stages.crawl.windows import LONGEST_VALUE
 
-_DEEPEN_AT = 50
+#: Prefixes that more values have than this are counted by one letter more.
+DEEPEN_AT = 50
 _SAMPLES = 8
 _LOT = 1_000
 
@@ -21,6 +22,7 @@ class Prefixes:
         self.lengths: Counter[int] = Counter()
         self.samples: list[str] = []
         self.empty = 0
+        self.deepen_at = DEEPEN_AT
 
     def observe(self, values: Sequence[str], *, counted: bool) -> None:
         """Values that studies have; "" counts as empty. `counted`: the studies were not seen before."""
@@ -49,7 +51,7 @@ class Prefixes:
         for length in range(1, min(len(value), LONGEST_VALUE) + 1):
             prefix = value[:length]
             counts[prefix] = count = counts.get(prefix, 0) + 1
-            if count < _DEEPEN_AT:
+            if count < self.deepen_at:
                 break
 
     def letters_at(self, place: int) -> set[str]:

@@ -23,7 +23,7 @@ class CrawlRecorder:
     Args:
         request: Whose rows and windows.
         crawl_id: Which crawl.
-        sweep: Where the windows are decided; its `changed` windows are written.
+        sweep: Where the windows are decided; its changed windows are written.
         lock: Held while the sweep or the rows change.
     """
 
@@ -65,13 +65,13 @@ class CrawlRecorder:
             LocalError: The disk is full or not writable.
         """
         with self._lock:
-            changed, rows, columns = self._sweep.changed, self._rows, self._waiting
+            changed, rows, columns = self._sweep.windows.changed, self._rows, self._waiting
             if not (changed or rows):
                 return
             part = self._write_part(columns) if rows else None
             put = tuple(node.row() for node in changed.values())
             journal.commit_batch(self._request.db, journal.Batch(put=put, part=part, rows=rows))
-            self._sweep.changed = {}
+            changed.clear()
             self._waiting, self._rows, self._since_s = _empty(), 0, time.monotonic()
 
     def _write_part(self, columns: Columns) -> str:

@@ -143,7 +143,7 @@ def wanted_place(node: Node, way: str, known: Knowledge) -> tuple[str, int] | No
     if (way, place) in known.placed or (place and not known.question_mark):
         return None
     sweeping = node.window.axis != DATE and PREFIX_KEYWORDS[node.window.axis] == way and len(node.window.extra) < 2
-    many = sweeping and known.prefixes[way].crowded(place, known.caps.room() or 1) > _CROWD
+    many = sweeping and known.prefixes[way].crowded(place, known.room() or 1) > _CROWD
     return (way, place) if known.few or (many and place) else None
 
 
@@ -165,7 +165,7 @@ def place_pieces(keyword: str, place: int, known: Knowledge) -> tuple[Window, li
 def _by_prefix(window: Window, keyword: str, known: Knowledge) -> list[Piece]:
     prefix, prefixes = prefix_of(window, keyword), known.prefixes[keyword]
     place = len(prefix)
-    seen, room = prefixes.letters_at(place), known.caps.room() or 1
+    seen, room = prefixes.letters_at(place), known.room() or 1
     unseen = () if (keyword, place) in known.placed else [letter for letter in known.alphabet if letter not in seen]
     letters = [letter for letter in sorted([*seen, *unseen]) if place or letter != " "]
     found: list[Piece] = []
@@ -189,7 +189,7 @@ def cut(window: Window, parent: Node | None, known: Knowledge) -> tuple[Window, 
 
 
 def _days(window: Window, parent: Node | None, known: Knowledge) -> int:
-    first, last, room = window.first or date.min, window.last or date.max, known.caps.room()
+    first, last, room = window.first or date.min, window.last or date.max, known.room()
     whole = parent is not None and parent.window.first == first and parent.window.last == last
     most = max(1, window.days // 2) if whole else window.days
     fitting = known.rates.days_for(first, last, room) if room else None
@@ -201,7 +201,7 @@ def _days(window: Window, parent: Node | None, known: Knowledge) -> int:
 def _minutes(window: Window, parent: Node | None, known: Knowledge) -> int:
     low, high = window.minutes or (0, LAST_MINUTE)
     start, end = (parent.window.minutes if parent else None) or (0, LAST_MINUTE)
-    room = known.caps.room() or 1
+    room = known.room() or 1
     profile = known.hours
     if parent is not None and parent.below and low > start:
         done, left = profile.weight(start, low - 1), profile.weight(low, high)

@@ -63,7 +63,7 @@ class Sweeping:
             caps=Caps(known=request.result_cap, smallest=request.smallest_silent_cap), alphabet=request.alphabet
         )
         self._sweep = Sweep(known, (request.first, request.last), request.clock)
-        self._sweep.small_archive = request.small_archive
+        self._sweep.of_small_archive(request.small_archive)
         self._recorder = CrawlRecorder(request, crawl_id, self._sweep, lock)
         self._driver = Driver(request, self._sweep, self._recorder, lock)
         self._universal: tuple[Node, Answer] | None = None
@@ -105,12 +105,12 @@ class Sweeping:
             self._sweep_second()
 
     def _ask_universal(self, *, resumed: bool) -> None:
-        node = self._sweep.root(PATIENT)
+        node = self._sweep.windows.root(PATIENT)
         if node is None and not resumed:
             node = self._sweep.add(Window(axis=PATIENT))
         if node is None or node.state != "open":
             return
-        self._sweep.take_out(node)
+        self._sweep.windows.take_out(node)
         answer = self._driver.asker().ask(node)
         self._driver.note(answer)
         self._sweep.hold(node, answer)
@@ -130,7 +130,7 @@ class Sweeping:
         """Where both axes may be blind to the same study, accession numbers are the third."""
         certificate = certify(self._windows)
         known = self._sweep.known
-        if certificate.universal or self._sweep.root(ACCESSION) is not None:
+        if certificate.universal or self._sweep.windows.root(ACCESSION) is not None:
             return False
         few = self._recorder.answers <= self._request.small_archive
         return few or PATIENT not in certificate.axes or known.prefixes["PatientID"].empty > 0
