@@ -168,9 +168,8 @@ def judged(studies: tuple[StudyFacts, ...], capped: Capped, orders: FindMisbehav
     if not found <= truth or result.stats.studies != len(found):
         return Said.WRONG, f"{len(found - truth)} studies too many, {result.stats.studies} counted"
     if not result.closed(whole=True):
-        named = result.certificate.open_windows or result.confirmed.doubts
-        return (Said.OPEN, "") if named else (Said.WRONG, "not closed, and no window named")
-    if result.certificate.open_windows:
-        return Said.WRONG, f"closed, and yet it names {result.certificate.open_windows}"
+        return (Said.OPEN, "") if result.open_windows else (Said.WRONG, "not closed, and no window named")
+    if result.open_windows:
+        return Said.WRONG, f"closed, and yet it names {result.open_windows}"
     missing = truth - found - hidden(studies, capped.cap)
     return (Said.WRONG, f"closed without {sorted(missing)}") if missing else (Said.CLOSED, "")

@@ -317,3 +317,20 @@ def test_windows_that_are_asked_again_at_the_end_must_say_the_same(
     assert (result.rechecked_windows > 0) == bool(doubts)
     assert sorted(set(result.doubts)) == doubts
     assert result.closed == (not doubts)
+    assert all("gives two answers" in window for window in result.open_windows)
+    assert bool(result.open_windows) == bool(doubts)
+
+
+@pytest.mark.parametrize("studies", [9, 250], ids=["each looked into", "too many to look into"])
+def test_an_axis_that_hides_studies_is_named_as_an_open_window(studies: int, tmp_path: Path) -> None:
+    dated = ListArchive(
+        study_facts(f"1.2.{n}", StudyDate=f"202001{n % 28 + 1:02d}", StudyTime=f"{n % 24:02d}1500", PatientID=f"P{n}")
+        for n in range(studies)
+    )
+    orders = FindMisbehaviours(no_wildcards=True, result_cap=7, cap_signal="silent")
+    result, _ = crawled(tmp_path, dated, orders, alphabet="P0123456789", small_archive=0)
+    assert not result.closed
+    assert result.doubts
+    assert any(window.startswith("patient:") and result.doubts[0] in window for window in result.open_windows)
+    left = [row for row in read_table(tmp_path, "windows").to_pylist() if not row["closed"]]
+    assert any(row["axis"] == "patient" and row["why"].endswith(result.doubts[0]) for row in left)

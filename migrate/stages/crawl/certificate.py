@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 
@@ -126,13 +126,30 @@ def shown_name(row: WindowRow) -> str:
     return shown if shown == row.window_id else f"{shown}#{row.ordinal}"
 
 
-def window_columns(
-    rows: Iterable[WindowRow], covered: Collection[int], **of_all: str
-) -> Iterator[dict[str, list[object]]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fates:
+    """What the crawl as a whole says of single windows, by ordinal.
+
+    `covered` are not closed themselves and lie in one that is; `contradicted` are closed, and a second
+    look says why they cannot be.
+    """
+
+    covered: Collection[int] = ()
+    contradicted: Mapping[int, str] = field(default_factory=dict)
+
+    def verdict(self, row: WindowRow) -> dict[str, object]:
+        """The columns that say whether the window is closed."""
+        if row.ordinal in self.contradicted:
+            return {"closed": False, "state": "open", "why": f"{row.why}; but {self.contradicted[row.ordinal]}"}
+        if row.ordinal in self.covered:
+            return {"closed": True, "state": COVERED, "why": f"{row.why}; it lies in a window that is closed"}
+        return {"closed": row.closed, "state": _STATES.get(row.state, "split"), "why": row.why}
+
+
+def window_columns(rows: Iterable[WindowRow], fates: Fates, **of_all: str) -> Iterator[dict[str, list[object]]]:
     """The windows as columns of the table `windows`, identifiers masked; `of_all` are columns of one value."""
     names: dict[str, str] = {}
-    states = ((row, COVERED if row.ordinal in covered else _STATES.get(row.state, "split")) for row in rows)
-    lines = (_window_line(row, names) | _verdict(row, state) | of_all for row, state in states)
+    lines = (_window_line(row, names) | fates.verdict(row) | of_all for row in rows)
     while batch := list(islice(lines, _ROWS_PER_BATCH)):
         yield {name: [line[name] for line in batch] for name in batch[0]}
 
@@ -157,9 +174,3 @@ def _window_line(row: WindowRow, names: dict[str, str]) -> dict[str, object]:
         "started_at": row.started_at,
         "finished_at": row.finished_at,
     }
-
-
-def _verdict(row: WindowRow, state: str) -> dict[str, object]:
-    if state == COVERED:
-        return {"closed": True, "state": state, "why": f"{row.why}; it lies in a window that is closed"}
-    return {"closed": row.closed, "state": state, "why": row.why}

@@ -9,7 +9,7 @@ return it, the axis hides studies, and the crawl is not closed.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -60,7 +60,11 @@ class Expectations:
         """Whether an axis should have shown this study and did not, or no closed window showed it."""
         if not any(row[f"by_{axis}"] for axis in (*PREFIX_KEYWORDS, DATE)):
             return True
-        return any(not row[f"by_{axis}"] and self.expected_by(axis, row) for axis in self.axes)
+        return bool(self.hiding(row))
+
+    def hiding(self, row: Mapping[str, Any]) -> list[str]:
+        """The axes that should have shown this study and did not."""
+        return [axis for axis in sorted(self.axes) if not row[f"by_{axis}"] and self.expected_by(axis, row)]
 
 
 def time_cut_days(rows: Iterable[journal.WindowRow]) -> frozenset[date]:
@@ -82,15 +86,33 @@ def covers(window: Window, row: Mapping[str, Any]) -> bool:
     return all(key in _COLUMN and matches_pattern(value, row[_COLUMN[key]] or "") for key, value in window.extra)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contradicted:
+    """A window that counted as closed, and why it does not: by its number in `Confirmed`."""
+
+    window: journal.WindowRow
+    why: str
+
+
 @dataclass(slots=True)
 class Confirmed:
-    """What the second looks showed. `doubts` are sentences that keep the crawl open."""
+    """What the second looks showed. `doubts` are sentences that keep the crawl open.
+
+    `contradicted` are the windows that a doubt is about: one, or all the roots of an axis.
+    """
 
     rechecked: int = 0
     changed: int = 0
     late: int = 0
     vanished: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    contradicted: dict[int, Contradicted] = field(default_factory=dict)
+
+    def doubt(self, why: str, windows: Iterable[journal.WindowRow]) -> None:
+        """Something keeps the crawl open, and these windows with it."""
+        self.doubts.append(why)
+        for window in windows:
+            self.contradicted.setdefault(window.ordinal, Contradicted(window=window, why=why))
 
 
 class SecondLook:
@@ -125,7 +147,7 @@ class SecondLook:
                 continue
             self.result.changed += 1
             if self._studies_of(node) != self._studies_of(node):
-                self.result.doubts.append("a window that is asked twice gives two answers")
+                self.result.doubt("a window that is asked twice gives two answers", [row])
 
     def _studies_of(self, node: Node) -> int | None:
         answer = self._asker.ask(node)
@@ -135,9 +157,9 @@ class SecondLook:
         """Look into each contradiction between the axes (rows as `fold` gives them)."""
         waiting = list(rows)
         if len(waiting) > _MOST_SECOND_LOOKS:
-            self.result.doubts.append(
-                f"more than {_MOST_SECOND_LOOKS} studies are seen by one axis and hidden by another"
-            )
+            hiding = {axis for row in waiting for axis in expected.hiding(row)} or set(PREFIX_KEYWORDS) | {DATE}
+            why = f"more than {_MOST_SECOND_LOOKS} studies are seen by one axis and hidden by another"
+            self.result.doubt(why, self._roots(hiding))
             return
         for row in waiting:
             self._resolve(row, expected)
@@ -149,18 +171,24 @@ class SecondLook:
             return
         shown = [axis for axis in (*PREFIX_KEYWORDS, DATE) if row[f"by_{axis}"]]
         if not shown and not row.get("by_list"):
-            self.result.doubts.append("a study came in an answer that was cut, and in no closed window")
+            why = "a study came in an answer that was cut, and in no closed window"
+            self.result.doubt(why, self._roots({*PREFIX_KEYWORDS, DATE}))
             return
-        for axis in expected.axes:
-            if axis not in shown and expected.expected_by(axis, row):
-                self._resolve_axis(axis, row)
+        for axis in expected.hiding(row):
+            self._resolve_axis(axis, row)
+
+    def _roots(self, axes: Collection[str]) -> list[journal.WindowRow]:
+        """The windows that stand for whole axes."""
+        roots = (row for row in self._windows() if row.parent is None and "=" not in row.window_id)
+        return [row for row in roots if from_json(row.query).axis in axes]
 
     def _resolve_axis(self, axis: str, row: Mapping[str, Any]) -> None:
         leaf = next((row_ for row_ in self._windows() if self._may_show(row_, axis, row)), None)
         if leaf is not None and self._shows(from_row(leaf), row["study_instance_uid"]):
             self.result.late += 1
         else:
-            self.result.doubts.append(f"the {axis} axis hides a study that another axis shows")
+            why = f"the {axis} axis hides a study that another axis shows"
+            self.result.doubt(why, [leaf] if leaf is not None else self._roots({axis}))
 
     def _may_show(self, found: journal.WindowRow, axis: str, row: Mapping[str, Any]) -> bool:
         if not found.proven:

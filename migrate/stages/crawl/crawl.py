@@ -16,7 +16,7 @@ from migrate.manifest.publish import forget_work, publish
 from migrate.manifest.read import count_rows, read_table
 from migrate.model import Level
 from migrate.stages.crawl.again import ask_for_absent, conclude, decide, refuse_without_tables
-from migrate.stages.crawl.certificate import covered_windows, window_columns
+from migrate.stages.crawl.certificate import Fates, covered_windows, window_columns
 from migrate.stages.crawl.lists import list_studies
 from migrate.stages.crawl.request import CrawlRequest, CrawlResult, Estimate, ListOutcome, Progress
 from migrate.stages.crawl.single import Singles, against_list
@@ -110,7 +110,8 @@ def _summary(swept: Swept, request: CrawlRequest) -> dict[str, Any]:
         "studies": stats.studies,
         "undated_studies": stats.undated,
         "estimated_undiscovered": asdict(swept.estimate) if swept.estimate else None,
-        "open_windows": list(certificate.open_windows),
+        "open_windows": list(swept.open_windows),
+        "contradicted": {number: each.why for number, each in confirmed.contradicted.items()},
         "doubts": doubts,
         "by_axis": dict(zip(AXES, stats.by_axis, strict=True)),
         "rechecked_windows": confirmed.rechecked,
@@ -126,9 +127,11 @@ def _publish(
     series, instances, incomplete = listed
     closed = found["closed"] and not incomplete
     delta = conclude(request, crawl_id, closed=closed)
+    contradicted = {int(number): why for number, why in found.get("contradicted", {}).items()}
     covered = covered_windows(partial(journal.all_windows, request.db), universal=found["universal"])
+    fates = Fates(covered=covered - contradicted.keys(), contradicted=contradicted)
     columns = window_columns(
-        journal.all_windows(request.db), covered, crawl_id=crawl_id, called_ae_title=request.called_ae_title
+        journal.all_windows(request.db), fates, crawl_id=crawl_id, called_ae_title=request.called_ae_title
     )
     publish(request.manifests, crawl_id, columns)
     if delta:
@@ -148,7 +151,7 @@ def _publish(
         undated_studies=found["undated_studies"],
         estimated_undiscovered=Estimate(**estimate) if estimate else None,
         open_windows=tuple(found["open_windows"]),
-        covered_windows=len(covered),
+        covered_windows=len(fates.covered),
         doubts=tuple(doubts),
         defects=_defects(request),
         by_axis=found["by_axis"],

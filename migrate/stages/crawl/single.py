@@ -128,7 +128,8 @@ def _hidden_from(expected: Expectations) -> Any:
 
 
 def _both(one: Confirmed, other: Confirmed) -> Confirmed:
-    return replace(one, late=one.late + other.late, doubts=[*one.doubts, *other.doubts])
+    doubts, contradicted = [*one.doubts, *other.doubts], one.contradicted | other.contradicted
+    return replace(one, late=one.late + other.late, doubts=doubts, contradicted=contradicted)
 
 
 def against_list(singles: Singles) -> ListOutcome | None:

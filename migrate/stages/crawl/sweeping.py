@@ -17,7 +17,7 @@ from migrate.manifest.fold import FoldStats, FoldTerms, fold
 from migrate.model import Level
 from migrate.peers import Match
 from migrate.stages.crawl.answers import Bounded
-from migrate.stages.crawl.certificate import Certificate, certify
+from migrate.stages.crawl.certificate import Certificate, certify, shown_name
 from migrate.stages.crawl.close import SUCCESS, Caps
 from migrate.stages.crawl.confirm import Confirmed, SecondLook
 from migrate.stages.crawl.drive import Driver
@@ -46,6 +46,13 @@ class Swept:
     def closed(self, *, whole: bool) -> bool:
         """Whether nothing can have been missed: every axis proven, and no second look raised a doubt."""
         return self.certificate.closed(whole=whole) and not self.confirmed.doubts
+
+    @property
+    def open_windows(self) -> tuple[str, ...]:
+        """The windows that keep the crawl open, with the reason: not proven, or proven and contradicted."""
+        named, contradicted = self.certificate.open_windows, self.confirmed.contradicted.values()
+        told = (each for each in contradicted if each.window.closed or not named)
+        return (*named, *(f"{shown_name(each.window)} ({each.why})" for each in told))
 
 
 class Sweeping:
