@@ -47,7 +47,6 @@ _BYTES: Final = tuple(bytes((number,)) for number in range(0x100))
 _PAD: Final = b" \0"
 _PN_PAD: Final = b" \0^"
 _LENGTH: Final = struct.Struct("<BI")
-_key = itemgetter(0)
 _SHORT_BYTES: Final = 64  # most texts are short, and the same in every object of a series
 _ITEM_LENGTH: Final = struct.Struct("<I")
 _VALUE, _RAW, _SEQUENCE = b"vrs"
@@ -64,6 +63,9 @@ Learnt = Mapping[bytes, str]
 
 Record = tuple[bytes, bytes, Element]
 """One element in canonical form: the key it sorts by, its bytes (key included), and where it came from."""
+
+record_order: Final = itemgetter(0)
+"""The order of records."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,7 +271,7 @@ def records(elements: Iterable[Element], reading: Reading) -> list[Record]:
         found.append((key, key + (body or _body(element, vr, reading)), element))
     if private:
         found += private_records(private, reading)
-    found.sort(key=_key)
+    found.sort(key=record_order)
     return found
 
 

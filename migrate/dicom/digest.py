@@ -20,6 +20,7 @@ from migrate.dicom.canonical import (
     item_records,
     path_of,
     private_keys,
+    record_order,
     swap,
     top_records,
     word_bytes,
@@ -118,11 +119,15 @@ class _BulkDigester:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digested:
-    """What one object turned out to be. `size_bytes` are the bytes that came over the wire."""
+    """What one object turned out to be. `size_bytes` are the bytes that came over the wire.
+
+    `records` is what the dataset digest was made from; empty where it was not computed.
+    """
 
     digests: Digests
     header: Header
     size_bytes: int
+    records: tuple[Record, ...] = ()
 
     def with_dataset(self, skip: frozenset[int] = NO_SKIP) -> Digested:
         """With the dataset digest computed, for one that was closed without."""
@@ -180,12 +185,13 @@ class Digester:
             raise self._illegal
         header = self._tokenizer.close(self._bulk.digests)
         self._settle_document(header)
+        found = tuple(_records(header, NO_SKIP)) if dataset else ()
         digests = Digests(
             wire=self.wire(),
             bulk=combined_bulk(header),
-            dataset=dataset_digest(header) if dataset else "",
+            dataset=_digest_of_records(found) if dataset else "",
         )
-        return Digested(digests=digests, header=header, size_bytes=self._size)
+        return Digested(digests=digests, header=header, size_bytes=self._size, records=found)
 
     def _settle_document(self, header: Header) -> None:
         """Now that its true length is known, a document counts without the byte that pads it."""
@@ -263,7 +269,27 @@ def dataset_digest(header: Header, skip: frozenset[int] = NO_SKIP, learnt: Learn
         skip: Top level tags that may differ (what a rule or the destination declares).
         learnt: VRs of private elements from an explicit encoding of the same object, see `private_vrs`.
     """
-    return xxh3(b"".join([record[1] for record in _records(header, skip, learnt)]))
+    return _digest_of_records(_records(header, skip, learnt))
+
+
+def dataset_digest_after(received: Digested, header: Header) -> str:
+    """The dataset digest of a header that edits have made from the one received: only what they touch is read again.
+
+    Private elements are named by their creators, and texts are read in the character set: where one of these
+    differs, everything is read again.
+    """
+    before = received.header.elements
+    same = {tag for tag, element in header.elements.items() if before.get(tag) is element}
+    differs = before.keys() ^ same | header.elements.keys() ^ same
+    if not received.records or header.charset != received.header.charset or any(tag & 0x10000 for tag in differs):
+        return dataset_digest(header)
+    changed = [element for tag, element in header.elements.items() if tag not in same]
+    kept = [record for record in received.records if record[2].tag in same]
+    return _digest_of_records(sorted([*kept, *top_records(changed, _reading(header), NO_SKIP)], key=record_order))
+
+
+def _digest_of_records(records: Iterable[Record]) -> str:
+    return xxh3(b"".join([record[1] for record in records]))
 
 
 def tag_digests(header: Header, skip: frozenset[int] = NO_SKIP) -> dict[str, str]:

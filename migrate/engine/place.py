@@ -63,6 +63,7 @@ def open_site(config: Config, run_folder: str, index: int, *, receive: bool = Tr
         uid_map=uids_for(rules, config, Path(run_folder)),
         crosswalk=phns_for(rules, Path(run_folder)),
         close=close,
+        arrived=door.arrived,
         pixels=door.pixels if transcodes else None,
     )
 
@@ -74,13 +75,18 @@ def _refuse_unfollowed(config: Config, rules: RuleSet) -> None:
         raise ConfigError("this kind of destination cannot follow replaced UIDs", hint, kind=config.destination.kind)
 
 
+def staging_folder(run_folder: Path, config: Config) -> Path:
+    """The staging folder; a relative path is relative to the run folder."""
+    return run_folder / config.staging.path
+
+
 def doorstep(config: Config, run_folder: Path, index: int, *, receiving: bool) -> Doorstep:
     """Landing area, registry and profiles for one worker; its AE title is the one with its index."""
     titles = config.receiver.ae_titles
     source, destination = config.source, config.destination
     profile = load_profile_of(run_folder, "source", (source.ae_title, source.host, source.port))
     pace = Pace(config.limits.bandwidth_mb_per_s * 1e6 / len(titles))
-    area = LandingArea(run_folder / config.staging.path, int(config.staging.reserve_gb * 1024**3), pace)
+    area = LandingArea(staging_folder(run_folder, config), int(config.staging.reserve_gb * 1024**3), pace)
     return Doorstep(
         config=config,
         ae_title=titles[index % len(titles)],

@@ -7,7 +7,7 @@ bytes. Nothing is written; upload splices the same edits in front of the untouch
 from __future__ import annotations
 
 from migrate.dicom.census import census_of
-from migrate.dicom.digest import dataset_digest
+from migrate.dicom.digest import dataset_digest, dataset_digest_after
 from migrate.errors import IllegalDicom
 from migrate.journal.events import Event, Lost, Normalized
 from migrate.model import Defect, Evidence, ExceptionClass, Prepared
@@ -15,7 +15,7 @@ from migrate.peers import StagedStudy
 from migrate.rules.apply import Normalized as Changed
 from migrate.rules.result import header_after
 from migrate.stages.site import Site, defect
-from migrate.stages.staged import StagedObject, edited, is_whole, read_staged, remember, segments_of
+from migrate.stages.staged import StagedObject, arrived, edited, is_whole, remember, segments_of
 
 
 def normalize(site: Site, study: StagedStudy) -> Event:
@@ -34,7 +34,7 @@ def normalize(site: Site, study: StagedStudy) -> Event:
     flags: list[Defect] = []
     for evidence in study.evidence:
         try:
-            staged = read_staged(site.area, evidence)
+            staged = arrived(site, evidence)
             result = edited(site, study, staged.header)
             prepared.append(_prepared(evidence, staged, result))
             if not staged.header.syntax.deflated:
@@ -53,12 +53,14 @@ def normalize(site: Site, study: StagedStudy) -> Event:
 
 
 def _prepared(evidence: Evidence, staged: StagedObject, result: Changed) -> Prepared:
-    digest = evidence.dataset_xxh3
-    if result.edits:
-        digest = dataset_digest(header_after(staged.header, result.edits))
     return Prepared(
         sop_instance_uid=evidence.sop_instance_uid,
-        dataset_xxh3=digest,
+        dataset_xxh3=_digest_after(staged, result) if result.edits else evidence.dataset_xxh3,
         changes=result.changes,
         census=census_of(staged.header),
     )
+
+
+def _digest_after(staged: StagedObject, result: Changed) -> str:
+    after = header_after(staged.header, result.edits)
+    return dataset_digest_after(staged.received, after) if staged.received else dataset_digest(after)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrate.config import RunBlock
+from migrate.dicom.digest import Digested
 from migrate.dicom.header import Header
 from migrate.dicom.splice import Span, deflated, splice
 from migrate.dicom.stream import header_of_file
@@ -16,8 +17,7 @@ from migrate.model import Evidence, SentUids
 from migrate.peers import Sendable, StagedStudy
 from migrate.rules.apply import Normalized, normalize
 from migrate.rules.rule import RunFacts
-from migrate.stages.recent import Segments
-from migrate.stages.site import Site
+from migrate.stages.site import Segments, Site
 from migrate.staging.area import LandingArea
 from migrate.staging.sent import sent_blocks
 
@@ -29,16 +29,17 @@ LARGEST_META_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class StagedObject:
-    """One staged file: where its data set begins, and its header."""
+    """One staged file: its data set's length in the file (deflated, if it is), its header, and more if it just came."""
 
     path: Path
-    dataset_offset: int
+    size_bytes: int
     header: Header
+    received: Digested | None = None
 
     @property
-    def size_bytes(self) -> int:
-        """Length of the data set as it lies in the file (deflated, if it is)."""
-        return self.path.stat().st_size - self.dataset_offset
+    def dataset_offset(self) -> int:
+        """In front of the data set is our own preamble and meta, whatever their length."""
+        return self.path.stat().st_size - self.size_bytes
 
 
 def is_whole(area: LandingArea, evidence: Evidence) -> bool:
@@ -59,10 +60,20 @@ def read_staged(area: LandingArea, evidence: Evidence) -> StagedObject:
     """
     path = area.path_of(evidence.wire_xxh3)
     with path.open("rb", buffering=0) as file:
-        # In front of the data set is our own preamble and meta, whatever their length.
         offset = os.fstat(file.fileno()).st_size - evidence.size_bytes
         header = header_of_file(file, max(offset, 0), evidence.transfer_syntax_uid)
-    return StagedObject(path, offset, header)
+    return StagedObject(path, evidence.size_bytes, header)
+
+
+def arrived(site: Site, evidence: Evidence) -> StagedObject:
+    """One staged file, once: its header as it was parsed while it came, if it came a moment ago, else from the file.
+
+    Raises: As `read_staged`.
+    """
+    known = site.arrived.take(evidence.wire_xxh3)
+    if known is None or known.header.transfer_syntax_uid != evidence.transfer_syntax_uid:
+        return read_staged(site.area, evidence)
+    return StagedObject(site.area.path_of(evidence.wire_xxh3), evidence.size_bytes, known.header, known)
 
 
 def edited(site: Site, study: StagedStudy, header: Header) -> Normalized:

@@ -10,7 +10,7 @@ from migrate.config import Config
 from migrate.dicom.decoding import PixelReader
 from migrate.profiles import UNKNOWN, Profile
 from migrate.staging.area import LandingArea
-from migrate.staging.filing import LandingSink, SpoolingSink
+from migrate.staging.filing import Arrived, LandingSink, SpoolingSink, new_arrived
 from migrate.staging.intake import ReadingSink, Registry
 from migrate.staging.mailbox import Mailbox
 
@@ -22,7 +22,7 @@ class Doorstep:
     `receiving` says whether a receiver listens under `ae_title`: without one no C-MOVE is possible.
     `stopping` is polled while a peer is waited for. `source_profile` and `destination_profile` are
     what `migrate assess` learnt; all None when nobody assessed the peer that is configured. `pixels`
-    decodes, where the destination is declared to transcode.
+    decodes, where the destination is declared to transcode. `arrived` remembers what landed last.
     """
 
     config: Config
@@ -37,11 +37,12 @@ class Doorstep:
     stopping: Callable[[], bool] = lambda: False
     mailbox: Mailbox = field(default_factory=Mailbox)
     pixels: PixelReader = field(default_factory=PixelReader)
+    arrived: Arrived = field(default_factory=new_arrived)
 
     @property
     def landing(self) -> LandingSink:
         """Objects that are kept."""
-        return LandingSink(self.registry, self.area, self.ae_title)
+        return LandingSink(self.registry, self.area, self.ae_title, self.arrived)
 
     @property
     def reading(self) -> ReadingSink:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate.dicom.digest import Digested
 from migrate.dicom.part10 import MetaFields, preamble_and_meta
 from migrate.errors import IllegalDicom, MigrateError, StagingFull
 from migrate.staging.area import Landed, LandingArea, full, refused
@@ -21,6 +22,7 @@ from migrate.staging.intake import (
     ReadingSink,
     Registry,
 )
+from migrate.staging.recent import Recent
 
 
 class FiledObject(ReadingObject):
@@ -71,18 +73,37 @@ class FiledObject(ReadingObject):
             self.descriptor = -1
 
 
+Arrived = Recent[Digested]
+"""What landed last, by wire digest."""
+
+_MOST_ARRIVED_BYTES = 96 * 1024 * 1024
+_MEMORY_PER_BYTE = 20  # a parsed header and its records take so much more memory than its bytes
+
+
+def new_arrived() -> Arrived:
+    """Empty, with a bound on memory."""
+    return Recent(_memory_bytes, _MOST_ARRIVED_BYTES)
+
+
+def _memory_bytes(digested: Digested) -> int:
+    header = digested.header
+    bulk = sum(element.length for element in header.elements.values() if element.value is None)
+    return _MEMORY_PER_BYTE * max(header.size_bytes - bulk, 0)
+
+
 class LandingObject(FiledObject):
     """One object that stays: it counts when the next durable group is on the disk."""
 
-    def __init__(self, registry: Registry, incoming: Incoming, area: LandingArea, ae_title: str) -> None:
-        super().__init__(registry, incoming, area)
+    def __init__(self, registry: Registry, incoming: Incoming, sink: LandingSink) -> None:
+        super().__init__(registry, incoming, sink.area)
+        self.arrived = sink.arrived
         meta = preamble_and_meta(
             MetaFields(
                 sop_class_uid=incoming.sop_class_uid,
                 sop_instance_uid=incoming.sop_instance_uid,
                 transfer_syntax_uid=incoming.transfer_syntax_uid,
                 sending_ae_title=incoming.calling_ae_title,
-                receiving_ae_title=ae_title,
+                receiving_ae_title=sink.ae_title,
             )
         )
         try:
@@ -104,6 +125,7 @@ class LandingObject(FiledObject):
 
         def durable(error: Exception | None) -> None:
             if error is None:
+                self.arrived.put(arrival.digests.wire, arrival.digested)
                 inbox.got(arrival)
             else:
                 inbox.fail(error if isinstance(error, MigrateError) else StagingFull(str(error)))
@@ -169,14 +191,15 @@ class FilingSink(ReadingSink, ABC):
 
 
 class LandingSink(FilingSink):
-    """Digest and keep: what retrieve needs."""
+    """Digest and keep: what retrieve needs. `arrived` gets what landed."""
 
-    def __init__(self, registry: Registry, area: LandingArea, ae_title: str) -> None:
+    def __init__(self, registry: Registry, area: LandingArea, ae_title: str, arrived: Arrived | None = None) -> None:
         super().__init__(registry, area)
         self.ae_title = ae_title
+        self.arrived = arrived or new_arrived()
 
     def _begin(self, incoming: Incoming) -> FiledObject:
-        return LandingObject(self.registry, incoming, self.area, self.ae_title)
+        return LandingObject(self.registry, incoming, self)
 
 
 class SpoolingSink(FilingSink):

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from migrate.dicom.digest import digest_of
+from migrate.dicom.digest import dataset_digest, dataset_digest_after, digest_of
 from migrate.rules import packs
 from migrate.rules.apply import normalize
+from migrate.rules.result import header_after
 from migrate.rules.ruleset import RuleSet
 from migrate.rules.table import RULES
 from migrate.rules.undo import is_reversible
@@ -33,6 +34,9 @@ from tests.rules.kit import (
 )
 
 OWN = {0x00080015, 0x04000561}
+REMOVED = {0x00100020: None, 0x00081030: None}
+PRIVATE = {0x00090010: ("LO", b"SOMEBODY"), 0x00091001: ("LO", b"A1")}
+GREEK = {0x00080005: ("CS", b"ISO_IR 126")}
 WORDS = st.text("ABCxyz 019-_.é", max_size=20).map(str.strip)
 NUMBERS = st.sampled_from(["MRN1", "MRN2", PHN, OTHER_PHN, WRONG_PHN, "9698 658 215", ""])
 ISSUERS = st.sampled_from(["FHA", "VCHA", "BC_PHN", ""])
@@ -187,6 +191,19 @@ def test_packs_together_come_to_rest_after_one_pass_and_can_be_undone(
     sent = digest_of(spliced(content, done.edits, syntax), syntax)
     assert normalize(sent.header, everything, FACTS).edits == {}
     assert is_reversible(sent.header, done.changes, received.digests.dataset)
+
+
+@given(made=objects())
+@QUICK
+def test_the_digest_of_what_will_be_sent_is_that_of_the_sent_bytes(
+    everything: RuleSet, made: tuple[bytes, str]
+) -> None:
+    content, syntax = made
+    received = digest_of(content, syntax)
+    for edits in (normalize(received.header, everything, FACTS).edits, REMOVED, PRIVATE, GREEK):
+        sent = digest_of(spliced(content, edits, syntax), syntax)
+        after = header_after(received.header, edits)
+        assert dataset_digest_after(received, after) == dataset_digest(after) == sent.digests.dataset
 
 
 @given(made=objects())
