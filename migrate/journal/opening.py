@@ -5,7 +5,9 @@ What cannot be trusted is refused before anything is written to it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +19,8 @@ from migrate.journal.transactions import OwnedConnection
 
 FILE_NAME = "journal.sqlite"
 FORMAT_VERSION = 3
+#: What SQLite needs to open a journal, even for reading: its shared memory is a file.
+LEAST_FREE_BYTES = 65_536
 #: So many of the newest events are linked again at every opening; `journal check` does all.
 LINKS_AT_OPENING = 1_000
 #: What SQLite says of a damaged file; the names of damaged columns are no text any more.
@@ -67,10 +71,14 @@ def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
         raise FormatTooNew("this journal was written by a newer version", hint, journal=path, format=version)
 
 
-def told(path: Path, error: Exception) -> JournalError:
-    """SQLite's or the system's words as an error of ours."""
+def told(path: Path, error: Exception, what: str = "the journal cannot be used") -> JournalError:
+    """SQLite's or the system's words as an error of ours; on a full disk SQLite says no more than "disk I/O error"."""
     hint = f"check the disk and its permissions; if the file is damaged, {REPAIR}"
-    return JournalError("the journal cannot be used", hint, journal=path, reason=str(error))
+    reason = str(error)
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(path.parent).free < LEAST_FREE_BYTES:
+            hint, reason = "free space on the disk of the run folder", f"{reason}, the disk is full"
+    return JournalError(what, hint, journal=path, reason=reason)
 
 
 def chained(before: str, *row: str) -> str:

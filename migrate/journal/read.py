@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from migrate.errors import JournalError
 from migrate.journal import sql
-from migrate.journal.opening import FILE_NAME, REPAIR, UNREADABLE, broken_link, refuse_newer
+from migrate.journal.opening import FILE_NAME, UNREADABLE, broken_link, refuse_newer, told
 
 STUDY_COLUMNS = ("study_instance_uid", "state", "exception_class", "detail", "attempts", "updated_at")
 
@@ -33,7 +32,7 @@ def connected(run_folder: Path) -> Iterator[sqlite3.Connection | None]:
         refuse_newer(db, path)
         yield db
     except UNREADABLE as error:
-        raise JournalError("the journal cannot be read", REPAIR, journal=path, reason=str(error)) from None
+        raise told(path, error, "the journal cannot be read") from None
     finally:
         db.close()
 

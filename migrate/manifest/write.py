@@ -6,6 +6,7 @@ Column batches go in, never row objects, and memory is bounded by one row group.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -113,7 +114,8 @@ class PartWriter:
                 self._publish()
         finally:
             self._writer.is_open = False
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk refuses again what is given up
+                self._file.close()
             self._temporary.unlink(missing_ok=True)
 
     def _publish(self) -> None:

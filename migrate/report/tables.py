@@ -6,10 +6,12 @@ carriage return, so CSV cells get an apostrophe in front and XLSX cells are writ
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib
 import io
 import json
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,7 @@ def write_text(path: Path, text: str) -> Path:
     return write_bytes(path, text.encode("utf-8"))
 
 
-def write_bytes(path: Path, content: bytes | pa.Buffer) -> Path:
+def write_bytes(path: Path, content: bytes | memoryview | pa.Buffer) -> Path:
     """The same for bytes.
 
     Raises:
@@ -99,9 +101,18 @@ def write_bytes(path: Path, content: bytes | pa.Buffer) -> Path:
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
-        hint = "check free space and permissions"
-        raise LocalError("a report cannot be written", hint, file=path.name, reason=error.strerror) from None
+        with contextlib.suppress(OSError):  # the disk may be full: half a file goes
+            temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from None
     return path
+
+
+def _cannot_write(path: Path, error: Exception) -> LocalError:
+    """With what the system said, which xlsxwriter wraps."""
+    said = error.args[0] if error.args and isinstance(error.args[0], OSError) else error
+    hint = "check free space and permissions, also of the folder for temporary files"
+    reason = getattr(said, "strerror", None) or type(said).__name__
+    return LocalError("a report cannot be written", hint, file=path.name, reason=reason)
 
 
 def _parquet(table: Table) -> pa.Buffer:
@@ -128,17 +139,18 @@ def write_workbook(path: Path, tables: Sequence[Table]) -> Path | None:
         xlsxwriter = importlib.import_module("xlsxwriter")
     except ImportError:
         return None
-    temporary = path.with_name(f".{path.name}.tmp")
+    content = io.BytesIO()
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     try:
-        with xlsxwriter.Workbook(str(temporary), options) as book:
+        with (
+            tempfile.TemporaryDirectory(prefix="migrate-") as scratch,
+            xlsxwriter.Workbook(content, {**options, "tmpdir": scratch}) as book,
+        ):
             for table in tables:
                 _write_sheet(book, table)
-        temporary.replace(path)
-    except OSError as error:
-        hint = "check free space and permissions"
-        raise LocalError("a report cannot be written", hint, file=path.name, reason=error.strerror) from None
-    return path
+    except (OSError, xlsxwriter.exceptions.XlsxWriterException) as error:
+        raise _cannot_write(path, error) from None
+    return write_bytes(path, content.getbuffer())
 
 
 def _write_sheet(book: Any, table: Table) -> None:
