@@ -101,6 +101,7 @@ def _json(found: Any) -> dict[str, Any]:
         "open_windows": list(found.open_windows),
         "doubts": list(found.doubts),
         "defects": dict(found.defects),
+        "sins": dict(found.sins),
         "delta": asdict(found.delta) if found.delta else None,
         "against": _against(found.against) if found.against else None,
     }
@@ -122,6 +123,7 @@ def _lines(found: Any) -> list[str]:
             f"estimated still undiscovered: {estimate.estimate:.1f} (95 %: {estimate.low:.1f} to {estimate.high:.1f})"
         )
     lines += [f"{count:,} x {name}" for name, count in sorted(found.defects.items())]
+    lines += [f"answers of the source: {count:,} x {sin}" for sin, count in sorted(found.sins.items())]
     lines += [*_delta_lines(found.delta), *_list_lines(found.against)]
     if found.closed:
         return [*lines, f"closed: every window is proven{', or lies in one that is' if found.covered_windows else ''}"]

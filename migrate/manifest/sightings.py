@@ -46,10 +46,13 @@ SIGHTINGS = pa.schema(
 COUNTS = pa.schema(
     [pa.field("study_instance_uid", TEXT), pa.field("series_count", COUNT), pa.field("instance_count", COUNT)]
 )
+#: What was wrong with the answers below STUDY level, and how often.
+SINS = pa.schema([pa.field("sin", TEXT), pa.field("count", COUNT)])
 #: The last six are what a delta crawl decides; see `manifest.carry`.
 WORK_SCHEMAS = {
     "sightings": SIGHTINGS,
     "counts": COUNTS,
+    "sins": SINS,
     "known_counts": COUNTS,
     "again": pa.schema([pa.field("study_instance_uid", TEXT)]),
     "gone_studies": TABLES["studies"],

@@ -203,6 +203,20 @@ def test_each_sin_is_counted(orders: dict[str, Any], sin: str, tmp_path: Path) -
     assert result.studies == 6
 
 
+@pytest.mark.parametrize(
+    ("level", "rows"), [(Level.STUDY, 0), (Level.SERIES, 12), (Level.IMAGE, 12 + 30)], ids=["study", "series", "image"]
+)
+def test_answers_of_another_level_are_counted_at_every_level_and_kept(level: Level, rows: int, tmp_path: Path) -> None:
+    wrong, alphabet = FindMisbehaviours(wrong_level_every=1), "AP0123456789"
+    (tmp_path / "studies").mkdir()
+    study_rows = crawled(tmp_path / "studies", archive(), wrong, alphabet=alphabet)[0].sins["wrong level"]
+    result, _ = crawled(tmp_path, archive(), wrong, alphabet=alphabet, level=level)
+    assert result.sins["wrong level"] == study_rows + rows
+    assert (result.closed, result.studies) == (True, 6)
+    listed = {Level.STUDY: (0, 0), Level.SERIES: (12, 0), Level.IMAGE: (12, 30)}[level]
+    assert (result.series, result.instances) == listed
+
+
 def test_an_answer_without_end_is_given_up(tmp_path: Path) -> None:
     orders = FindMisbehaviours(endless=True)
     result, _ = crawled(tmp_path, archive(2), orders, answer_limit=300, stale_answers=50, **IMAGE)

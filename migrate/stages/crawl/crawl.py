@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -17,7 +18,7 @@ from migrate.manifest.read import count_rows, read_table
 from migrate.model import Level
 from migrate.stages.crawl.again import ask_for_absent, conclude, decide, refuse_without_tables
 from migrate.stages.crawl.certificate import Fates, covered_windows, window_columns
-from migrate.stages.crawl.lists import list_studies
+from migrate.stages.crawl.lists import list_studies, listing_sins
 from migrate.stages.crawl.request import CrawlRequest, CrawlResult, Estimate, ListOutcome, Progress
 from migrate.stages.crawl.single import Singles, against_list
 from migrate.stages.crawl.sweeping import Sweeping, Swept
@@ -156,7 +157,7 @@ def _publish(
         defects=_defects(request),
         by_axis=found["by_axis"],
         rechecked_windows=found["rechecked_windows"],
-        sins=found["sins"],
+        sins=dict(Counter(found["sins"]) + listing_sins(request, crawl_id)),
         against=_list_outcome(against) if against else None,
         delta=delta,
     )

@@ -32,6 +32,7 @@ class Knowledge:
         endless: How many answers had no end.
         studies: How many the date axis has found.
         crowd: Rows, and the studies that they named, of answers that were not whole.
+        unnamed: Rows, and how many of them had no UID, of answers with such rows.
     """
 
     caps: Caps
@@ -49,13 +50,17 @@ class Knowledge:
     endless: int = 0
     studies: int = 0
     crowd: tuple[int, int] = (0, 0)
+    unnamed: tuple[int, int] = (0, 0)
 
     def room(self) -> int | None:
         """The most studies that a whole answer can be expected to hold; None when nothing is known.
 
-        A peer may give several rows for each study (one for each instance, in old archives).
+        A peer may give several rows for each study (one for each instance, in old archives), or leave
+        out the UID of every so many rows.
         """
-        rows, (of_rows, studies) = self.caps.room(), self.crowd
+        rows, (of_rows, studies), (told, unnamed) = self.caps.room(), self.crowd, self.unnamed
+        if rows and unnamed:
+            rows = min(rows, told // unnamed - 1)
         return max(1, rows * studies // of_rows) if rows and studies else rows
 
     def observe(self, window: Window, seen: Seen, *, whole: bool) -> None:
@@ -65,6 +70,8 @@ class Knowledge:
         self.hours.observe(seen.minutes)
         if not whole:
             self.crowd = self.crowd[0] + seen.matches, self.crowd[1] + len(seen.found)
+        if seen.without_uid:
+            self.unnamed = self.unnamed[0] + seen.matches, self.unnamed[1] + seen.without_uid
         room = self.room()
         for keyword, texts in seen.texts.items():
             self.prefixes[keyword].deepen_at = min(DEEPEN_AT, room or DEEPEN_AT)

@@ -95,10 +95,13 @@ class StudyLister:
         request: How deep, how often to repeat.
         finder: The association.
         caps: What is known about caps; may be shared.
+
+    `sins` counts what was wrong with its answers.
     """
 
     def __init__(self, request: CrawlRequest, finder: Finder, caps: LevelCaps) -> None:
         self._request, self._finder, self._caps = request, finder, caps
+        self.sins: Counter[str] = Counter()
 
     def list_study(self, study: ListedStudy) -> Listing:
         """Everything that one study holds, as far as the peer says.
@@ -207,7 +210,7 @@ class StudyLister:
     def _ask(self, level: Level, keys: Mapping[str, str], take: Callable[[Match], None]) -> FindEnd | None:
         """Ask one query, repeating what breaks off; None when no final answer came."""
         for attempt in range(self._request.attempts):
-            answers = Bounded(take, self._request.answer_limit)
+            answers = Bounded(self._noting(level, take), self._request.answer_limit)
             try:
                 end = self._finder.find(level, keys, answers.take)
                 if end.status != OUT_OF_RESOURCES or attempt + 1 == self._request.attempts:
@@ -216,12 +219,25 @@ class StudyLister:
             except PeerRefused:
                 raise
             except PeerUnavailable:
+                self.sins["closed in mid-answer" if answers.taken else "no answer"] += 1
                 if attempt + 1 == self._request.attempts and not answers.taken:
                     raise
                 self._request.pause(0.5 * (attempt + 1))
             except PeerError:
                 return None
         return None
+
+    def _noting(self, level: Level, take: Callable[[Match], None]) -> Callable[[Match], None]:
+        """Take an answer whatever is wrong with it, and count that."""
+
+        def noted(match: Match) -> None:
+            if match.values.get("QueryRetrieveLevel", "").strip() not in (level.value, ""):
+                self.sins["wrong level"] += 1
+            if match.raw:
+                self.sins["undecodable text"] += 1
+            take(match)
+
+        return noted
 
     def _check_counts(self, listing: Listing) -> None:
         study, uid = listing.study, listing.study.study_instance_uid

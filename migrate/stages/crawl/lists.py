@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from migrate.errors import Interrupted
 from migrate.journal import windows as journal
 from migrate.manifest.fold import draft_batches
-from migrate.manifest.sightings import WORK_SCHEMAS, work_writer, write_work_part
+from migrate.manifest.sightings import WORK_SCHEMAS, work_parts, work_writer, write_work_part
+from migrate.manifest.spill import part_batches
 from migrate.stages.crawl.listing import LevelCaps, ListedStudy, Listing, StudyLister
 from migrate.stages.crawl.request import CrawlRequest, Progress
 
@@ -56,6 +58,19 @@ def list_studies(
     if lists.error is not None:
         raise lists.error
     return journal.listed_sums(request.db)
+
+
+def listing_sins(request: CrawlRequest, crawl_id: str) -> Counter[str]:
+    """What was wrong with the answers that listed the studies, and how often.
+
+    Raises:
+        ManifestDamaged: A part cannot be read.
+    """
+    sins: Counter[str] = Counter()
+    for batch in part_batches(work_parts(request.manifests, crawl_id, "sins")):
+        for row in batch.to_pylist():
+            sins[row["sin"]] += row["count"]
+    return sins
 
 
 class _Lists:
@@ -105,6 +120,9 @@ class _Lists:
         for kind in _KINDS:
             writer = work_writer(self._request.manifests, self._crawl_id, kind, f"{number:08d}")
             write_work_part(writer, columns[kind])
+        if lister.sins:
+            writer = work_writer(self._request.manifests, self._crawl_id, "sins", f"{number:08d}")
+            write_work_part(writer, {"sin": list(lister.sins), "count": list(lister.sins.values())})
         with self._lock:
             counts = len(columns["series"]["crawl_id"]), len(columns["instances"]["crawl_id"]), incomplete
             journal.commit_listing(self._request.db, number, counts)
