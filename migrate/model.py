@@ -6,10 +6,12 @@ ISO 8601 with an offset. A count that a peer did not return is None, never 0.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 
 
 def now() -> str:
@@ -134,17 +136,41 @@ class Change:
     pack_version: str
 
 
+_CHANGE = tuple(field.name for field in fields(Change))
+_change_values = attrgetter(*_CHANGE)
+
+
+def ledger_of(changes: Iterable[Change]) -> str:
+    """Changes as JSON; "" for none."""
+    rows = [dict(zip(_CHANGE, _change_values(change), strict=True)) for change in changes]
+    return json.dumps(rows, ensure_ascii=False) if rows else ""
+
+
+def changes_of(ledger: str) -> tuple[Change, ...]:
+    """The changes that `ledger_of` wrote."""
+    return tuple(Change(**row) for row in json.loads(ledger or "[]"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
     """One instance ready to send: the digests of exactly the bytes that will go out.
 
+    `ledger` is what rules changed, as `ledger_of` writes it: it is carried and stored far more often than read.
     `census` names what of it is missed first when it is gone, a blank between (see `dicom.census`).
     """
 
     sop_instance_uid: str
     dataset_xxh3: str
-    changes: tuple[Change, ...]
+    ledger: str = ""
     census: str = ""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What rules changed."""
+        return changes_of(self.ledger)
+
+
+_OWN_UIDS = ("0020000D", "0020000E", "00080018")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,13 +186,18 @@ class SentUids:
 
     @classmethod
     def of(cls, evidence: Evidence, changes: Iterable[Change]) -> SentUids:
-        """From what was received and the ledger of that instance."""
+        """From what was received and what rules changed in that instance."""
         after = {change.path: change.after for change in changes if change.after}
         return cls(
             study_instance_uid=after.get("0020000D") or evidence.study_instance_uid,
             series_instance_uid=after.get("0020000E") or evidence.series_instance_uid,
             sop_instance_uid=after.get("00080018") or evidence.sop_instance_uid,
         )
+
+    @classmethod
+    def of_ledger(cls, evidence: Evidence, ledger: str) -> SentUids:
+        """The same from the ledger, which is read only where it names one of these UIDs."""
+        return cls.of(evidence, changes_of(ledger) if any(path in ledger for path in _OWN_UIDS) else ())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

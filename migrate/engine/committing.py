@@ -69,11 +69,11 @@ class Committing:
 
 def _references(study: StagedStudy) -> Iterator[Reference]:
     """The instances that were sent and are not committed to."""
-    changes = {one.sop_instance_uid: one.changes for one in study.prepared}
+    ledgers = {one.sop_instance_uid: one.ledger for one in study.prepared}
     for one in study.evidence:
         uid = one.sop_instance_uid
-        if uid in changes and uid not in study.committed:
-            sent = SentUids.of(one, changes[uid]).sop_instance_uid
+        if uid in ledgers and uid not in study.committed:
+            sent = SentUids.of_ledger(one, ledgers[uid]).sop_instance_uid
             yield Reference(sop_class_uid=one.sop_class_uid, sop_instance_uid=uid, sent_sop_instance_uid=sent)
 
 

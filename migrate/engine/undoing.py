@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from migrate.engine.rulebook import Rulebook, header_in
 from migrate.journal import read as journal
 from migrate.manifest.read import batches
 from migrate.manifest.sent import Key, ledger_of
-from migrate.model import Change, Evidence
+from migrate.model import Change, Evidence, changes_of
 from migrate.rules.result import header_after
 from migrate.rules.undo import is_reversible
 from migrate.staging.area import LandingArea
@@ -90,7 +89,7 @@ def _chosen(run_folder: Path, sample: int) -> set[Key]:
     return set(picked)
 
 
-def _staged(run_folder: Path, config: Config) -> Iterator[tuple[str, Header, list[Change], str]]:
+def _staged(run_folder: Path, config: Config) -> Iterator[tuple[str, Header, tuple[Change, ...], str]]:
     area = LandingArea(run_folder / config.staging.path, 0)
     rulebook = Rulebook(run_folder, config)
     for row in journal.changed_objects(run_folder):
@@ -99,5 +98,5 @@ def _staged(run_folder: Path, config: Config) -> Iterator[tuple[str, Header, lis
             continue
         header = header_in(path)
         done = rulebook.normalized(header, row["study_instance_uid"], row["modified_at"])
-        changes = [Change(**change) for change in json.loads(row["changes"])]
+        changes = changes_of(row["changes"])
         yield row["sop_instance_uid"], header_after(header, done.edits), changes, row["dataset_xxh3"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.before import UNMOVED, Before
 from migrate.manifest.read import rows_of_studies
-from migrate.model import Change, Evidence, InstanceRef, Prepared
+from migrate.model import Evidence, InstanceRef, Prepared
 from migrate.peers import StagedStudy, StudyWork
 
 LISTED = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid")
@@ -96,10 +95,9 @@ def evidence_of(row: Mapping[str, Any]) -> Evidence:
 
 def prepared_of(row: Mapping[str, Any]) -> Prepared:
     """An instance row as what will be sent."""
-    changes = tuple(Change(**change) for change in json.loads(row["changes"] or "[]"))
     return Prepared(
         sop_instance_uid=row["sop_instance_uid"],
         dataset_xxh3=row["sent_dataset_xxh3"],
-        changes=changes,
+        ledger=row["changes"] or "",
         census=row["census"] or "",
     )

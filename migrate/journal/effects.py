@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from migrate.journal import events as e
@@ -77,8 +76,13 @@ def _checksummed(db: sqlite3.Connection, event: e.Checksummed, at: str) -> None:
 
 def _normalized(db: sqlite3.Connection, event: e.Normalized, at: str) -> None:
     for item in event.prepared:
-        changes = json.dumps([asdict(c) for c in item.changes], ensure_ascii=False) if item.changes else None
-        row = (item.dataset_xxh3, changes, item.census or None, event.study_instance_uid, item.sop_instance_uid)
+        row = (
+            item.dataset_xxh3,
+            item.ledger or None,
+            item.census or None,
+            event.study_instance_uid,
+            item.sop_instance_uid,
+        )
         db.execute(sql.SET_PREPARED, row)
     _add_defects(db, event.study_instance_uid, event.defects, at)
     _note(db, event.study_instance_uid, event.flags, at)

@@ -10,7 +10,7 @@ from migrate.dicom.census import census_of
 from migrate.dicom.digest import dataset_digest, dataset_digest_after
 from migrate.errors import IllegalDicom
 from migrate.journal.events import Event, Lost, Normalized
-from migrate.model import Defect, Evidence, ExceptionClass, Prepared
+from migrate.model import Defect, Evidence, ExceptionClass, Prepared, ledger_of
 from migrate.peers import StagedStudy
 from migrate.rules.apply import Normalized as Changed
 from migrate.rules.result import header_after
@@ -56,7 +56,7 @@ def _prepared(evidence: Evidence, staged: StagedObject, result: Changed) -> Prep
     return Prepared(
         sop_instance_uid=evidence.sop_instance_uid,
         dataset_xxh3=_digest_after(staged, result) if result.edits else evidence.dataset_xxh3,
-        changes=result.changes,
+        ledger=ledger_of(result.changes),
         census=census_of(staged.header),
     )
 

@@ -116,7 +116,7 @@ def sendables(site: Site, study: StagedStudy) -> list[Sendable]:
             path=site.area.path_of(evidence.wire_xxh3),
             segments=functools.partial(_segments, site, study, evidence),
             dataset_xxh3=prepared[evidence.sop_instance_uid].dataset_xxh3,
-            uids=SentUids.of(evidence, prepared[evidence.sop_instance_uid].changes),
+            uids=SentUids.of_ledger(evidence, prepared[evidence.sop_instance_uid].ledger),
         )
         for evidence in study.evidence
         if evidence.sop_instance_uid in prepared

@@ -6,7 +6,18 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from migrate.journal import events as e
-from migrate.model import Change, Checked, Defect, Evidence, ExceptionClass, Level, Outcome, Prepared, StoreOutcome
+from migrate.model import (
+    Change,
+    Checked,
+    Defect,
+    Evidence,
+    ExceptionClass,
+    Level,
+    Outcome,
+    Prepared,
+    StoreOutcome,
+    ledger_of,
+)
 
 STUDY = "1.2.3"
 
@@ -46,7 +57,9 @@ def change(study: str = STUDY, number: int = 1, *, identifying: bool = False) ->
 
 
 def prepared(study: str = STUDY, number: int = 1) -> Prepared:
-    return Prepared(sop_instance_uid=sop(study, number), dataset_xxh3="e" * 32, changes=(change(study, number),))
+    return Prepared(
+        sop_instance_uid=sop(study, number), dataset_xxh3="e" * 32, ledger=ledger_of([change(study, number)])
+    )
 
 
 def stored(study: str = STUDY, number: int = 1, status: int | None = 0) -> StoreOutcome:

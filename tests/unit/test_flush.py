@@ -12,7 +12,7 @@ from migrate.journal import events as e
 from migrate.journal.store import Journal
 from migrate.manifest.place import Manifests
 from migrate.manifest.read import count_rows, read_table
-from migrate.model import Change, Outcome, Prepared
+from migrate.model import Change, Outcome, Prepared, ledger_of
 from migrate.staging.area import LandingArea
 from tests.cli.inline import say
 from tests.engine.events import MAKERS, STUDY, change, checked, defect, evidence, prepared, sop, stored, straight
@@ -159,7 +159,7 @@ def test_identifying_values_stand_in_their_own_table_alone(tmp_path: Path, place
         pack="p",
         pack_version="1",
     )
-    item = Prepared(sop_instance_uid=sop(STUDY, 1), dataset_xxh3="e" * 32, changes=(secret, change()))
+    item = Prepared(sop_instance_uid=sop(STUDY, 1), dataset_xxh3="e" * 32, ledger=ledger_of([secret, change()]))
     with Journal(tmp_path) as journal:
         journal.append(straight(until=e.Checksummed))
         journal.append([e.Normalized(study_instance_uid=STUDY, prepared=(item, prepared(number=2)))])
