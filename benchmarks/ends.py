@@ -19,8 +19,9 @@ from typing import Any
 from benchmarks import ours
 from migrate.config import FILE_NAME, load
 from migrate.destinations.dimse import DimseDestination
-from migrate.engine.place import doorstep
-from migrate.engine.run import Engine, Request, staging_folder
+from migrate.engine.place import doorstep, staging_folder
+from migrate.engine.request import Request
+from migrate.engine.run import Engine
 from migrate.engine.throttle import Throttle
 from migrate.journal.store import Journal
 from migrate.model import Checked, Outcome, now

@@ -72,7 +72,8 @@ class Wanted:
 def execute(session: Session, stages: tuple[str, ...], wanted: Wanted) -> None:
     """Run stages over whatever is ready, show progress, tell the result; exit 3 with quarantined studies."""
     from migrate.cli.interrupts import stop_on_signals
-    from migrate.engine.run import Request, run
+    from migrate.engine.request import Request
+    from migrate.engine.run import run
     from migrate.journal.read import states
 
     folder, config = session.folder(), session.config()

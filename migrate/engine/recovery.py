@@ -7,10 +7,14 @@ source remains the system of record, so nothing that is deleted here is lost.
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-from migrate.errors import IllegalDicom
+from migrate.engine.retry import SETTLE_S
+from migrate.errors import IllegalDicom, LocalError
 from migrate.journal.events import Event, Lost, Staged
 from migrate.journal.states import IN_FLIGHT, State
 from migrate.journal.store import Journal
@@ -20,7 +24,10 @@ from migrate.staging.evidence import evidence_of_file
 
 
 def recover(journal: Journal, area: LandingArea) -> list[Event]:
-    """Append what was lost and what was adopted. Returns the events."""
+    """Append what was lost and what was adopted. Returns the events.
+
+    Uploads that had begun wait: the destination may still be busy with what it was sent.
+    """
     area.sweep()
     rows = [row for row in journal.instance_files() if row[4] not in {"VERIFIED", "QUARANTINED"}]
     events: list[Event] = [*_lost(journal, area, rows)]
@@ -28,7 +35,18 @@ def recover(journal: Journal, area: LandingArea) -> list[Event]:
     recorded = {area.path_of(wire) for _, _, wire, _, _ in rows}
     adopted = _adopted(journal, area, [path for path in area.staged() if path not in recorded])
     journal.append(adopted)
+    journal.hold_back(time.time() + SETTLE_S)
     return [*events, *adopted]
+
+
+@contextlib.contextmanager
+def swept(area: LandingArea) -> Iterator[None]:
+    """When the workers have gone, what one of them left half-written when it was killed goes too."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(LocalError):  # the next run sweeps as well
+            area.sweep()
 
 
 def _lost(journal: Journal, area: LandingArea, rows: list[tuple[str, str, str, int, str]]) -> list[Event]:

@@ -16,11 +16,17 @@ from migrate.model import Defect, ExceptionClass, Level
 
 BREAKER_FAILURES = 8
 LONGEST_WAIT_S = 600.0
+SETTLE_S = 2.0  # an archive may still be busy with what it was sent over an association that died
 
 
 def backoff_s(attempt: int, base_s: float) -> float:
     """Seconds until the next attempt: doubling, capped, with jitter so that studies do not march in step."""
     return float(min(base_s * 2.0 ** min(attempt, 32), LONGEST_WAIT_S)) * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
+
+
+def wait_s(stage: str, attempt: int, base_s: float) -> float:
+    """Seconds until a stage that failed is tried again: `backoff_s`, and after an upload `SETTLE_S` at the least."""
+    return max(backoff_s(attempt, base_s), SETTLE_S if stage == "upload" else 0.0)
 
 
 def event_of(done: Done, attempts: int, limit: int, retry_at: float) -> Event:

@@ -6,36 +6,34 @@ peer that is gone) means: nothing new goes out, what is in flight is finished an
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import math
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from migrate.config import Config
 from migrate.engine import work as assemble
+from migrate.engine.ahead import Ahead
 from migrate.engine.auditing import Transfers, transfers
 from migrate.engine.cluster import Cluster, Done
 from migrate.engine.committing import Committing, committing
 from migrate.engine.flush import flush, flush_all
 from migrate.engine.hours import Hours
-from migrate.engine.place import doorstep
+from migrate.engine.place import staging_folder
 from migrate.engine.pulse import Pulse, beat_of
-from migrate.engine.recovery import recover
-from migrate.engine.retry import Breaker, backoff_s, event_of
+from migrate.engine.recovery import recover, swept
+from migrate.engine.request import Progress, Request
+from migrate.engine.retry import Breaker, event_of, wait_s
 from migrate.engine.rulings import uids_of_run
-from migrate.engine.throttle import Throttle
-from migrate.errors import Interrupted, LocalError, MigrateError
+from migrate.engine.starting import Busy, Starting
+from migrate.engine.throttle import Throttle, source_throttle
+from migrate.errors import Interrupted, MigrateError
 from migrate.journal.events import Checksummed, CommitmentAsked, Event, Quarantined, UploadStarted, Verified
 from migrate.journal.operators import here, note_run
 from migrate.journal.states import State
 from migrate.journal.store import Journal, ReadyStudy
-from migrate.manifest.before import UNMOVED, Before, held_before
 from migrate.manifest.leftovers import forget_leftovers
 from migrate.manifest.place import Manifests
 from migrate.manifest.rejections import write_rejections
@@ -43,51 +41,13 @@ from migrate.manifest.uid_map import write_uid_map
 from migrate.model import Defect, ExceptionClass, Level
 from migrate.peers import StagedStudy
 from migrate.rules.run_uids import RunUids
-from migrate.sources import open_source
 from migrate.stages import STAGES
-from migrate.stages.hidden import hidden_instances
 from migrate.staging.area import LandingArea, full
 
 log = logging.getLogger("migrate.engine")
 
 TICK_S = 0.2
 FLUSH_EVERY_S = 10.0
-FLUSH_STUDIES = 200
-LOOK_AHEAD = 200
-SETTLE_S = 2.0  # an archive may still be busy with what it was sent over an association that died
-MOST_KNOWN = 4 * LOOK_AHEAD  # studies whose manifest rows are kept: memory does not grow with the archive
-NO_SUCH_STUDY = "2.25.1"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """What a run is asked to do."""
-
-    run_folder: Path
-    config: Config
-    stages: tuple[str, ...] = tuple(STAGES)
-    only: frozenset[str] = frozenset()
-    limit: int | None = None
-    scheduler: str | None = None
-    take_over: bool = False
-    by: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """One thing that happened, for whoever watches."""
-
-    stage: str
-    study_instance_uid: str
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """A study that a task works on."""
-
-    study: ReadyStudy
-    stage: str
 
 
 @dataclass
@@ -102,22 +62,20 @@ class Engine:
     stopping: Callable[[], bool]
     throttle: Throttle
     busy: dict[str, Busy] = field(default_factory=dict)
-    listing: assemble.Listing = field(default_factory=dict)
-    facility: dict[str, str] = field(default_factory=dict)
-    before: dict[str, Before] = field(default_factory=dict)
-    hidden: dict[str, frozenset[str]] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
     stop_with: MigrateError | None = None
-    begun: set[str] = field(default_factory=set)
     epoch: int = 0
     flushed_at: float = field(default_factory=time.monotonic)
-    disturbed_at: float = field(default_factory=time.monotonic)
     committing: Committing = field(init=False)
     transfers: Transfers = field(init=False)
+    ahead: Ahead = field(init=False)
+    starting: Starting = field(init=False)
 
     def __post_init__(self) -> None:
         self.committing = committing(self.request.run_folder, self.request.config)
         self.transfers = transfers(self.request)
+        self.ahead = Ahead(self.request.run_folder, self.request.config.plan)
+        self.starting = Starting(self.request, self.journal, self.throttle, self.busy)
 
     def run(self) -> None:
         """Until nothing is ready any more; start and stop stand in the audit trail.
@@ -143,7 +101,7 @@ class Engine:
         while True:
             if self._may_start() and hours.open_now():
                 self._fill()
-            if not self.busy and not self._more_to_do():
+            if not self.busy and not (self._may_start() and self.starting.more_to_do()):
                 break
             self._record(self.cluster.collect(TICK_S))
             self._flush_sometimes()
@@ -165,86 +123,22 @@ class Engine:
             self.stop_with = self.breaker.open_error()
         return self.stop_with is None
 
-    def _more_to_do(self) -> bool:
-        """Nothing is in flight: is there a study for now, or one to wait for?"""
-        if not self._may_start():
-            return False
-        states = [STAGES[name].begins_at for name in self.request.stages]
-        concerned = self.request.only or (self.begun if self._limit_reached() else ())
-        if concerned:
-            return any(self.journal.ready_of(concerned, state, math.inf) for state in states)
-        # At any time, not only later: a study whose time has come since `_fill` looked is not left behind.
-        return any(self.journal.ready(state, math.inf, 1) for state in states)
-
-    def _limit_reached(self) -> bool:
-        return self.request.limit is not None and len(self.begun) >= self.request.limit
-
-    def _room(self, stage: str) -> int:
-        limits = self.request.config.limits
-        room = 2 * (limits.source_associations + limits.destination_associations) - len(self.busy)
-        if stage == "retrieve":
-            # One more than may run: it waits in the worker, so that the source's slot is never idle.
-            asking = sum(one.stage == "retrieve" for one in self.busy.values())
-            spare = 1 if self.throttle.allowed == self.throttle.most else 0
-            room = min(room, self.throttle.allowed + spare - asking)
-        return room
-
-    def _ready(self, stage: str, limit: int) -> list[ReadyStudy]:
-        state = STAGES[stage].begins_at
-        if self.request.only:
-            found = self.journal.ready_of(self.request.only, state, time.time())
-        else:
-            found = self.journal.ready(state, time.time(), limit + len(self.busy))
-        unsettled = stage == "upload" and time.monotonic() - self.disturbed_at < SETTLE_S
-        return [
-            study for study in found if study.study_instance_uid not in self.busy and not (unsettled and study.doubtful)
-        ][:limit]
-
     def _fill(self) -> None:
         """Last stage first: what is nearly done frees the disk before new studies come in."""
         for stage in reversed(self.request.stages):
-            room = self._room(stage)
-            if room <= 0:
-                continue
-            ready = self._ready(stage, room)
-            self._prefetch(ready)
+            if ready := self.starting.ready(stage):
+                self.transfers.learn(self.ahead.learn(ready, self._following, self.busy))
             for study in ready:
-                if stage == self.request.stages[0] and not self._begin(study.study_instance_uid):
-                    return
                 self._submit(stage, study)
 
-    def _begin(self, study_instance_uid: str) -> bool:
-        if self.request.limit is None or study_instance_uid in self.begun:
-            return True
-        if self._limit_reached():
-            return False
-        self.begun.add(study_instance_uid)
-        return True
-
-    def _prefetch(self, studies: Sequence[ReadyStudy]) -> None:
-        """Read manifest rows for many studies at once, not study by study."""
-        if len(self.listing) > MOST_KNOWN:
-            self.listing = {uid: refs for uid, refs in self.listing.items() if uid in self.busy}
-            self.facility = {uid: name for uid, name in self.facility.items() if uid in self.busy}
-            self.before = {uid: before for uid, before in self.before.items() if uid in self.busy}
-        again = [s.study_instance_uid for s in studies if s.round > 1 and s.study_instance_uid not in self.before]
-        self.before.update(held_before(self.request.run_folder, again))
-        wanted = [s.study_instance_uid for s in studies if s.study_instance_uid not in self.listing]
-        if not wanted:
-            return
-        ahead = self.journal.ready(State.PLANNED, time.time(), LOOK_AHEAD) if len(self.listing) < LOOK_AHEAD else []
-        wanted += [s.study_instance_uid for s in ahead if s.study_instance_uid not in self.listing]
-        self.listing.update(assemble.listed(self.request.run_folder, wanted))
-        self.facility.update(assemble.facilities(self.request.run_folder, wanted))
-        self.hidden.update(hidden_instances(self.request.run_folder, wanted, self.request.config.plan))
-        self.transfers.learn(wanted)
+    def _following(self, limit: int) -> list[ReadyStudy]:
+        return self.journal.ready(State.PLANNED, time.time(), limit)
 
     def _submit(self, stage: str, study: ReadyStudy) -> None:
         uid = study.study_instance_uid
         attempts = self.request.config.limits.attempts
         work: Any
-        hidden = self.hidden.get(uid, frozenset())
-        known = assemble.Known(self.listing[uid], self.facility.get(uid, ""), self.before.get(uid, UNMOVED), hidden)
+        known = self.ahead[uid]
         if stage == "retrieve":
             work = assemble.to_retrieve(self.journal, study, known, attempts)
         else:
@@ -287,8 +181,6 @@ class Engine:
         events: list[tuple[Done, Event]] = []
         for done in finished:
             study = self.busy.pop(done.study_instance_uid).study
-            if done.worker_lost or (done.stage == "upload" and done.error):
-                self.disturbed_at = time.monotonic()
             if not self.committing.saw(done):
                 self.breaker.saw(STAGES[done.stage].resource, done)
             if event := self._event_of(done, study):
@@ -301,7 +193,7 @@ class Engine:
             self.transfers.recorded(done.stage, event)
             self.watch(Progress(stage=done.stage, study_instance_uid=done.study_instance_uid, event=event))
             if isinstance(event, (Verified, Quarantined)):
-                self._forget(done.study_instance_uid)
+                self.ahead.forget(done.study_instance_uid)
 
     def _append(self, events: Sequence[Event]) -> None:
         """What rejection notes say is in its table before the journal relies on it."""
@@ -311,15 +203,9 @@ class Engine:
         if events:
             self.journal.append(events)
 
-    def _forget(self, study_instance_uid: str) -> None:
-        self.listing.pop(study_instance_uid, None)
-        self.facility.pop(study_instance_uid, None)
-        self.before.pop(study_instance_uid, None)
-        self.hidden.pop(study_instance_uid, None)
-
     def _event_of(self, done: Done, study: ReadyStudy) -> Event | None:
         limits = self.request.config.limits
-        retry_at = time.time() + backoff_s(study.attempts, limits.backoff_s)
+        retry_at = time.time() + wait_s(done.stage, study.attempts, limits.backoff_s)
         try:
             event = event_of(done, study.attempts, limits.attempts, retry_at)
         except MigrateError as error:
@@ -374,32 +260,3 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
         hours = Hours(request.config.limits.hours, request.config.run.timezone)
         with Pulse(request.run_folder, lambda: beat_of(engine.busy, throttle, hours)):
             engine.run()
-
-
-@contextlib.contextmanager
-def swept(area: LandingArea) -> Iterator[None]:
-    """When the workers have gone, what one of them left half-written when it was killed goes too."""
-    try:
-        yield
-    finally:
-        with contextlib.suppress(LocalError):  # the next run sweeps as well
-            area.sweep()
-
-
-def source_throttle(request: Request) -> Throttle:
-    """Watches the source's latency with a C-FIND for a study that does not exist."""
-    limits = request.config.limits
-    source = open_source(doorstep(request.config, request.run_folder, 0, receiving=False))
-
-    def probe() -> None:
-        try:
-            source.find(Level.STUDY, {"StudyInstanceUID": NO_SUCH_STUDY}, lambda _: None)
-        finally:
-            source.close()  # between two probes the source has its association back
-
-    return Throttle(probe, limits.source_associations, limits.latency_factor)
-
-
-def staging_folder(run_folder: Path, config: Config) -> Path:
-    """The staging folder; a relative path is relative to the run folder."""
-    return run_folder / config.staging.path

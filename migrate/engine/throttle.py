@@ -15,12 +15,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
+from migrate.engine.place import doorstep
+from migrate.engine.request import Request
 from migrate.errors import MigrateError
+from migrate.model import Level
+from migrate.sources import open_source
 
 log = logging.getLogger("migrate.engine")
 
 PROBE_EVERY_S = 5.0
 PROBES_KEPT = 5
+NO_SUCH_STUDY = "2.25.1"
 NOISE_S = 0.02  # two quick answers differ by this much for no reason that concerns the clinic
 
 
@@ -80,3 +85,17 @@ class Throttle:
                 log.info("latency probe: %s", error)
                 continue
             self.saw(time.monotonic() - began)
+
+
+def source_throttle(request: Request) -> Throttle:
+    """Watches the source's latency with a C-FIND for a study that does not exist."""
+    limits = request.config.limits
+    source = open_source(doorstep(request.config, request.run_folder, 0, receiving=False))
+
+    def probe() -> None:
+        try:
+            source.find(Level.STUDY, {"StudyInstanceUID": NO_SUCH_STUDY}, lambda _: None)
+        finally:
+            source.close()  # between two probes the source has its association back
+
+    return Throttle(probe, limits.source_associations, limits.latency_factor)

@@ -80,6 +80,7 @@ SET_BACK = """UPDATE studies SET setbacks = setbacks + 1, attempts = setbacks + 
 FORGIVE = """UPDATE studies SET attempts = 0, setbacks = 0, next_at = 0, detail = NULL, exception_class = NULL
   WHERE study_instance_uid = ?"""
 SET_DOUBTFUL = "UPDATE studies SET doubtful = ? WHERE study_instance_uid = ?"
+HOLD_BACK = "UPDATE studies SET next_at = max(next_at, ?) WHERE state = 'NORMALIZED' AND doubtful = 1"
 SET_EXCEPTION = "UPDATE studies SET exception_class = ?, detail = ? WHERE study_instance_uid = ?"
 SET_FLUSHED = "UPDATE studies SET flushed = ? WHERE study_instance_uid = ?"
 TO_FLUSH = """SELECT study_instance_uid, state FROM studies

@@ -118,6 +118,11 @@ class Journal:
         rows = [self.db.execute(sql.READY_OF, (uid, state, now_s)).fetchone() for uid in sorted(study_instance_uids)]
         return [_ready(row) for row in rows if row]
 
+    def hold_back(self, until_s: float) -> None:
+        """No study of which an upload had begun is sent before `until_s` (Unix s)."""
+        with self.transaction() as db:
+            db.execute(sql.HOLD_BACK, (until_s,))
+
     def instances(self, study_instance_uid: str) -> list[dict[str, Any]]:
         """The rows of a study in flight, as dictionaries by column name.
 

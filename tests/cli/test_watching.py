@@ -29,7 +29,7 @@ from migrate.cli.pages import Page, Pages, Site
 from migrate.cli.standing import standing
 from migrate.config import load
 from migrate.engine.pulse import FILE, Pulse, read_pulse
-from migrate.engine.run import Progress
+from migrate.engine.request import Progress
 from migrate.errors import LocalError, UsageError
 from migrate.journal import events as e
 from migrate.journal.blocked import Cause, add_blocked, read_blocked

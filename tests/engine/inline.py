@@ -11,7 +11,9 @@ from typing import Any
 
 from migrate.engine.cluster import Cluster, Done
 from migrate.engine.place import open_site
-from migrate.engine.run import Engine, Progress, Request, source_throttle
+from migrate.engine.request import Progress, Request
+from migrate.engine.run import Engine
+from migrate.engine.throttle import source_throttle
 from migrate.errors import MigrateError
 from migrate.journal.store import Journal
 from migrate.stages import STAGES

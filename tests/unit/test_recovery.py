@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from migrate.engine.recovery import recover
+from migrate.engine.retry import SETTLE_S
 from migrate.journal import events as e
 from migrate.journal.states import State
 from migrate.journal.store import Journal
@@ -153,3 +155,20 @@ def test_files_of_ended_studies_that_are_not_flushed_are_no_loss(
         area.remove(one.wire_xxh3 for one in evidence)
         assert recover(journal, area) == []
         assert journal.states_of([uid]) == {uid: State.QUARANTINED}
+
+
+@pytest.mark.parametrize(("began", "held_back"), [(True, True), (False, False)], ids=["begun", "not begun"])
+def test_an_upload_that_had_begun_waits_until_the_destination_knows_what_it_was_sent(
+    tmp_path: Path, area: LandingArea, objects: list[TestObject], began: bool, held_back: bool
+) -> None:
+    uid = objects[0].study_instance_uid
+    with Journal(tmp_path) as journal:
+        retrieved(journal, uid, [landed(area, one) for one in objects[:2]])
+        journal.append([e.Checksummed(study_instance_uid=uid), e.Normalized(study_instance_uid=uid, prepared=())])
+        journal.append([e.UploadStarted(study_instance_uid=uid)] if began else [])
+        before = time.time()
+        recover(journal, area)
+        found = journal.ready_of([uid], State.NORMALIZED, before)
+        later = journal.ready_of([uid], State.NORMALIZED, time.time() + SETTLE_S)
+    assert bool(found) is not held_back
+    assert [one.study_instance_uid for one in later] == [uid]
