@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from migrate.demo.formula import FormulaArchive, FormulaPlan
 from migrate.demo.matching import Dialect
 from migrate.demo.rows import Row
-from migrate.profiles import Profile
+from migrate.profiles import FACTS, Profile, read_profile, save_profile
 from tests.assess.conftest import Stand
 from tests.assess.kit import assessed
 
@@ -61,6 +62,31 @@ def test_a_peer_that_behaves_gets_no_failure_and_a_whole_profile(stand: Start) -
     assert found.destination.c_get is True
     assert found.destination.refused_contexts == {}
     assert len(found.destination.contexts or {}) == 45
+
+
+def test_every_fact_of_the_source_is_saved_with_how_and_when(stand: Start) -> None:
+    found = assessed(stand().folder)
+    learnt = read_profile(found.folder, "source").learnt
+    of_the_other_side = {"finds_images", "proposed_coercions", "contexts", "refused_contexts"}
+    # Known from its association, where it says who it is; the embedded PACS is no product.
+    assert set(FACTS) - set(learnt) <= of_the_other_side | {"product", "kept_outside_dicom"}
+    assert all(fact.how and fact.when for fact in learnt.values())
+    assert {"study-root-find", "patient-root-find", "study-root-move"} <= set(found.source.models or ())
+    assert found.source.empty_value_matching is not None
+    assert min(found.source.echo_latency_s or 0, found.source.find_latency_s or 0) > 0
+    assert (found.source.find_latency_p90_s or 0) >= (found.source.find_latency_s or 1)
+
+
+def test_latency_is_kept_hour_by_hour_over_assessments(stand: Start) -> None:
+    folder = assessed(stand().folder).folder
+    before = read_profile(folder, "source")
+    (hour,) = before.learnt["find_latency_by_hour"].value
+    other = f"{(int(hour) + 12) % 24:02}"
+    hours = replace(before.learnt["find_latency_by_hour"], value={other: 9.5})
+    save_profile(folder, replace(before, learnt={**before.learnt, "find_latency_by_hour": hours}))
+    found = assessed(folder).source.find_latency_by_hour or {}
+    assert found[other] == 9.5
+    assert {hour, other} <= set(found)
 
 
 def test_nothing_that_was_fetched_is_kept(stand: Start) -> None:

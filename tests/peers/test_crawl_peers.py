@@ -122,3 +122,14 @@ def test_what_is_wrong_with_an_answer_is_seen_on_the_wire_too(tmp_path: Path) ->
     seen = {"wrong level", "no legal date", "outside the window", "undecodable text", "closed in mid-answer"}
     assert {sin for sin in seen if result.sins.get(sin)} == seen
     assert result.studies == 10
+
+
+def test_answers_of_another_level_are_counted_below_study_level_on_the_wire_too(tmp_path: Path) -> None:
+    wrong = Misbehaviours(find=FindMisbehaviours(wrong_level_every=1))
+    options = PeerOptions(ae_title="LEGACY", folder=tmp_path / "pacs", misbehaviours=wrong, formula=3)
+    with EmbeddedPeer(options) as peer:
+        terms = {"first": date(2005, 1, 1), "level": Level.IMAGE, "pause": no_pause, "alphabet": "0123456789A"}
+        result = crawled(tmp_path, replace(options, port=peer.port), **terms)
+    assert result.studies == 3
+    assert result.instances > result.series > 0
+    assert result.sins["wrong level"] > result.series + result.instances
