@@ -37,9 +37,9 @@ from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.leftovers import forget_leftovers
 from migrate.manifest.place import Manifests
 from migrate.manifest.rejections import write_rejections
-from migrate.manifest.uid_map import write_uid_map
+from migrate.manifest.uid_map import NEW_UIDS, write_uid_map
 from migrate.model import Defect, ExceptionClass, Level
-from migrate.peers import StagedStudy
+from migrate.peers import StagedStudy, StudyWork
 from migrate.rules.run_uids import RunUids
 from migrate.stages import STAGES
 from migrate.staging.area import LandingArea, full
@@ -48,6 +48,7 @@ log = logging.getLogger("migrate.engine")
 
 TICK_S = 0.2
 FLUSH_EVERY_S = 10.0
+MOST_HELD = 64
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Engine:
     stopping: Callable[[], bool]
     throttle: Throttle
     busy: dict[str, Busy] = field(default_factory=dict)
+    held: dict[str, StagedStudy] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
     stop_with: MigrateError | None = None
     epoch: int = 0
@@ -137,10 +139,12 @@ class Engine:
     def _submit(self, stage: str, study: ReadyStudy) -> None:
         uid = study.study_instance_uid
         attempts = self.request.config.limits.attempts
-        work: Any
         known = self.ahead[uid]
+        work: Any
         if stage == "retrieve":
             work = assemble.to_retrieve(self.journal, study, known, attempts)
+        elif held := self.held.pop(uid, None):
+            work = assemble.completed(held, study, known, attempts)
         else:
             work = assemble.staged(self.journal, study, known, attempts)
         if stage == "upload":
@@ -150,7 +154,7 @@ class Engine:
             work = self._with_transaction(work)
         self.transfers.submitted(stage, work)
         self.epoch += 1
-        self.busy[uid] = Busy(study, stage)
+        self.busy[uid] = Busy(study, stage, work)
         self.cluster.submit(stage, uid, work, self.epoch)
 
     def _with_transaction(self, study: StagedStudy) -> StagedStudy:
@@ -168,7 +172,7 @@ class Engine:
 
     def _keep_replaced_uids(self, study: StagedStudy) -> None:
         """What goes out under another UID stands in `uid_map` before the first byte leaves."""
-        changes = [change for one in study.prepared for change in one.changes]
+        changes = [change for one in study.prepared if NEW_UIDS in one.ledger for change in one.changes]
         write_uid_map(self._manifests, study.study_instance_uid, changes, self.uids)
 
     @cached_property
@@ -179,21 +183,32 @@ class Engine:
     def _record(self, finished: Collection[Done]) -> None:
         """Append what came back, in one transaction, then let the next stages go."""
         events: list[tuple[Done, Event]] = []
+        works: dict[str, StudyWork | StagedStudy] = {}
         for done in finished:
-            study = self.busy.pop(done.study_instance_uid).study
+            busy = self.busy.pop(done.study_instance_uid)
+            works[done.study_instance_uid] = busy.work
             if not self.committing.saw(done):
                 self.breaker.saw(STAGES[done.stage].resource, done)
-            if event := self._event_of(done, study):
+            if event := self._event_of(done, busy.study):
                 events.append((done, event))
         self._append([event for _, event in events])
         for done in finished:
             if done.stage == "upload":
                 self.area.forget(done.key)
         for done, event in events:
+            self._hold(works[done.study_instance_uid], event)
             self.transfers.recorded(done.stage, event)
             self.watch(Progress(stage=done.stage, study_instance_uid=done.study_instance_uid, event=event))
             if isinstance(event, (Verified, Quarantined)):
                 self.ahead.forget(done.study_instance_uid)
+
+    def _hold(self, work: StudyWork | StagedStudy, event: Event) -> None:
+        """Keep at hand what the next stage gets, for a few studies: the journal says the same, but has to be read."""
+        staged = assemble.staged_after(work, event) if len(self.held) < MOST_HELD else None
+        if staged:
+            self.held[event.study_instance_uid] = staged
+        else:
+            self.held.pop(event.study_instance_uid, None)
 
     def _append(self, events: Sequence[Event]) -> None:
         """What rejection notes say is in its table before the journal relies on it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from migrate.engine.request import Request
 from migrate.engine.throttle import Throttle
 from migrate.journal.store import Journal, ReadyStudy
+from migrate.peers import StagedStudy, StudyWork
 from migrate.stages import STAGES
 
 
@@ -19,6 +20,7 @@ class Busy:
 
     study: ReadyStudy
     stage: str
+    work: StudyWork | StagedStudy
 
 
 @dataclass

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from migrate.journal.events import Checksummed, Event, Normalized, Retrieved, Uploaded
 from migrate.journal.store import Journal, ReadyStudy
 from migrate.manifest.before import UNMOVED, Before
 from migrate.manifest.read import rows_of_studies
@@ -75,15 +76,48 @@ def staged(journal: Journal, study: ReadyStudy, known: Known, attempts: int) -> 
         study_instance_uid=study.study_instance_uid,
         evidence=tuple(evidence_of(row) for row in rows),
         prepared=tuple(prepared_of(row) for row in rows if row["sent_dataset_xxh3"]),
-        listed=known.listed,
-        facility=known.facility,
-        modified_at=study.modified_at,
-        doubtful=study.doubtful,
-        settle=study.attempts + 1 >= attempts,
         committed=frozenset(row["sop_instance_uid"] for row in rows if row["committed_at"]),
-        sent_before=known.before.sent,
-        hidden=known.hidden,
+        **_around(study, known, attempts),
     )
+
+
+def staged_after(work: StudyWork | StagedStudy, event: Event) -> StagedStudy | None:
+    """What the journal would say of a study after a stage without incident; None where it has to be asked.
+
+    Args:
+        work: What the stage was given.
+        event: What came of it; the journal has it.
+    """
+    match event, work:
+        case Retrieved(defects=()), StudyWork(staged=()) if not work.aside:
+            first = {(one.sop_instance_uid, one.wire_xxh3): one for one in reversed(event.evidence)}
+            evidence = tuple(first[key] for key in sorted(first))
+            return StagedStudy(study_instance_uid=work.study_instance_uid, evidence=evidence)
+        case Checksummed(defects=(), rejected=(), decoded=()), StagedStudy():
+            return work
+        case Normalized(defects=()), StagedStudy():
+            return replace(work, prepared=event.prepared)
+        case Uploaded(defects=()), StagedStudy():
+            return work
+    return None
+
+
+def completed(staged: StagedStudy, study: ReadyStudy, known: Known, attempts: int) -> StagedStudy:
+    """What `staged_after` left, for the next stage."""
+    return replace(staged, **_around(study, known, attempts))
+
+
+def _around(study: ReadyStudy, known: Known, attempts: int) -> dict[str, Any]:
+    """What is not of the instances."""
+    return {
+        "listed": known.listed,
+        "facility": known.facility,
+        "modified_at": study.modified_at,
+        "doubtful": study.doubtful,
+        "settle": study.attempts + 1 >= attempts,
+        "sent_before": known.before.sent,
+        "hidden": known.hidden,
+    }
 
 
 def evidence_of(row: Mapping[str, Any]) -> Evidence:
