@@ -64,7 +64,11 @@ def test_a_second_engine_on_the_run_folder_is_refused_and_the_first_goes_on(migr
     one = migration(many(6), legacy={"move": {"slow_objects_s": 0.1}})
     first = Command(one.run.folder, "run")
     assert first.wait_until(lambda: bool(read.states(one.run.folder).get("RETRIEVED", 0) or first.workers()))
-    assert_error(migrate(one.run.folder, "run"), 31, "another engine works on this run folder", "pid ")
+    first.process.send_signal(signal.SIGSTOP)  # it shall not end before the second has looked
+    try:
+        assert_error(migrate(one.run.folder, "run"), 31, "another engine works on this run folder", "pid ")
+    finally:
+        first.process.send_signal(signal.SIGCONT)
     assert first.end().code == 0
     assert one.held() == one.expected()
 
