@@ -10,7 +10,9 @@ import pytest
 from migrate.demo.misbehaviour import FindMisbehaviours
 from migrate.demo.simulated import FormulaArchive, FormulaPlan, ListArchive, study_facts
 from migrate.stages.crawl.answers import Seen
+from migrate.stages.crawl.close import Caps
 from migrate.stages.crawl.futile import IN_VAIN, NEVER_WHOLE, Futility
+from migrate.stages.crawl.knowledge import Knowledge
 from migrate.stages.crawl.nodes import Node
 from migrate.stages.crawl.windows import DATE, PATIENT, Window
 from tests.crawling import crawled
@@ -76,6 +78,22 @@ def test_an_axis_is_hopeless_only_where_answers_repeat_and_none_with_a_study_was
     mended.observe(asked(1), answer(1, 9), whole=True)
     assert [learnt.hopeless(DATE) for learnt in (honest, repeating, mended)] == [False, True, False]
     assert not repeating.hopeless(PATIENT)
+
+
+@pytest.mark.parametrize(
+    ("seen", "room"),
+    [
+        (answer(500, *range(500)), 499),
+        (answer(500, *range(10)), 9),
+        (Seen(matches=500, outside=490, found=dict.fromkeys(range(10), False)), 499),
+        (Seen(matches=500, without_uid=100, found=dict.fromkeys(range(400), False)), 3),
+    ],
+    ids=["a row a study", "fifty rows a study", "rows of other windows", "every fifth without a UID"],
+)
+def test_windows_are_made_for_as_many_studies_as_a_whole_answer_can_hold(seen: Seen, room: int) -> None:
+    known = Knowledge(caps=Caps(known=500))
+    known.observe(Window(axis=DATE), seen, whole=False)
+    assert known.room() == room
 
 
 def test_a_peer_whose_answers_all_repeat_themselves_is_given_up_soon(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Knowledge:
         self.studies += len(seen.found) if counted else 0
         self.hours.observe(seen.minutes)
         if not whole:
-            self.crowd = self.crowd[0] + seen.matches, self.crowd[1] + len(seen.found)
+            self.crowd = self.crowd[0] + seen.matches - seen.outside, self.crowd[1] + len(seen.found)
         if seen.without_uid:
             self.unnamed = self.unnamed[0] + seen.matches, self.unnamed[1] + seen.without_uid
         room = self.room()
