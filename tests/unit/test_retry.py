@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.engine.cluster import Done
-from migrate.engine.retry import BREAKER_FAILURES, LONGEST_WAIT_S, Breaker, backoff_s, event_of
+from migrate.engine.retry import BREAKER_FAILURES, LONGEST_WAIT_S, SETTLE_S, Breaker, backoff_s, event_of, wait_s
 from migrate.errors import (
     ConfigError,
     IllegalDicom,
@@ -36,9 +36,15 @@ def killed_worker() -> KilledWorker:
 
 @given(st.integers(0, 2000), st.floats(0.01, 100))
 def test_the_wait_grows_and_never_exceeds_its_bound(attempt: int, base_s: float) -> None:
-    wait_s = backoff_s(attempt, base_s)
+    waited_s = backoff_s(attempt, base_s)
     most_s = min(base_s * 2.0 ** min(attempt, 60), LONGEST_WAIT_S)
-    assert most_s / 2 <= wait_s <= most_s <= LONGEST_WAIT_S
+    assert most_s / 2 <= waited_s <= most_s <= LONGEST_WAIT_S
+
+
+@pytest.mark.parametrize(("stage", "least_s"), [("upload", SETTLE_S), ("retrieve", 0.0), ("verify", 0.0)])
+def test_after_an_upload_the_destination_gets_time_to_settle(stage: str, least_s: float) -> None:
+    assert least_s <= wait_s(stage, 1, 0.001) <= max(least_s, 0.002)
+    assert wait_s(stage, 5, 10.0) >= 5 * SETTLE_S
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 2])
