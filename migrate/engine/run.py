@@ -38,6 +38,7 @@ from migrate.manifest.leftovers import forget_leftovers
 from migrate.manifest.place import Manifests
 from migrate.manifest.rejections import write_rejections
 from migrate.manifest.uid_map import NEW_UIDS, write_uid_map
+from migrate.manifest.write import give_memory_back
 from migrate.model import Defect, ExceptionClass, Level
 from migrate.peers import StagedStudy, StudyWork
 from migrate.rules.run_uids import RunUids
@@ -260,6 +261,7 @@ def run(request: Request, watch: Callable[[Progress], None], stopping: Callable[
     Raises:
         MigrateError: See `Engine.run`; the journal holds everything that was done.
     """
+    give_memory_back()
     staging = staging_folder(request.run_folder, request.config)
     area = LandingArea(staging, int(request.config.staging.reserve_gb * 1024**3))
     if shutil.disk_usage(staging).free < area.reserve_bytes:

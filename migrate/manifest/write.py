@@ -29,6 +29,11 @@ ROWS_PER_GROUP = 65_536
 ROWS_PER_PART = 1_000_000
 
 
+def give_memory_back() -> None:
+    """For a process that writes small parts for months: Arrow's own pool keeps what it once had, this one does not."""
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
 def to_batch(schema: pa.Schema, columns: Columns | pa.RecordBatch) -> pa.RecordBatch:
     """One record batch of `schema`; columns that are not given are null.
 
