@@ -168,6 +168,14 @@ def test_the_script_writes_numbers_as_the_page_did_without_it(browser: Browser, 
     scripted.page.context.close()
 
 
+TOO_WIDE = """[...document.querySelectorAll("table")]
+  .filter((one) => one.scrollWidth > one.parentElement.clientWidth + 1).map((one) => one.caption?.innerText)"""
+
+
+def test_no_table_hides_columns_on_a_desktop(report: Opened) -> None:
+    assert report.page.evaluate(TOO_WIDE) == []
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (768, "light"), (1280, "dark")])
 def test_the_page_is_never_wider_than_the_screen(browser: Browser, reported: Reported, width: int, scheme: str) -> None:
     report = opened(browser, reported.files[0], width, scheme)
